@@ -1,0 +1,81 @@
+//! A P-256 key pair that lives in memory for one certificate and is wiped when dropped (FIPS 186-5).
+//!
+//! It has no serialisation: a key that cannot be written cannot be leaked to disk, argv or a log line.
+
+use std::fmt;
+
+use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
+use p256::elliptic_curve::Generate as _;
+use spki::EncodePublicKey as _;
+
+use super::public_key::{PublicKey, SignatureScheme};
+
+/// Something that signs with a private key it does not give away.
+pub trait Keypair {
+    /// The public half.
+    fn public_key(&self) -> &PublicKey;
+    /// How [`Keypair::sign`] signs.
+    fn scheme(&self) -> SignatureScheme;
+    /// Sign `message` (not its digest).
+    fn sign(&self, message: &[u8]) -> Vec<u8>;
+}
+
+/// An ephemeral P-256 key pair; signs as ECDSA with SHA-256, ASN.1 encoded.
+pub struct EphemeralKey {
+    secret: SigningKey,
+    public: PublicKey,
+}
+
+impl EphemeralKey {
+    /// Make a new key pair from the operating system's randomness.
+    ///
+    /// # Panics
+    /// When the operating system has no randomness to give.
+    #[must_use]
+    pub fn generate() -> Self {
+        // SigningKey wipes itself on drop.
+        let secret = SigningKey::generate();
+        let spki = secret.verifying_key().to_public_key_der().expect("a P-256 point has an encoding");
+        let public = PublicKey::from_spki_der(spki.as_bytes()).expect("a P-256 key is supported");
+        EphemeralKey { secret, public }
+    }
+}
+
+impl Keypair for EphemeralKey {
+    fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn scheme(&self) -> SignatureScheme {
+        SignatureScheme::EcdsaSha256
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let signature: Signature = self.secret.sign(message);
+        signature.to_der().as_bytes().to_vec()
+    }
+}
+
+impl fmt::Debug for EphemeralKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EphemeralKey(redacted)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_signs_its_public_key_accepts() {
+        let key = EphemeralKey::generate();
+        let signature = key.sign(b"message");
+        assert!(key.public_key().verify(key.scheme(), b"message", &signature).is_ok());
+        assert!(key.public_key().verify(key.scheme(), b"another", &signature).is_err());
+    }
+
+    #[test]
+    fn its_debug_form_tells_nothing() {
+        assert_eq!(format!("{:?}", EphemeralKey::generate()), "EphemeralKey(redacted)");
+    }
+}
