@@ -153,10 +153,7 @@ mod tests {
     #[test]
     fn digests_of_abc_are_those_of_fips_180() {
         assert_eq!(HashAlgorithm::Sha1.digest(b"abc").to_hex(), "a9993e364706816aba3e25717850c26c9cd0d89d");
-        assert_eq!(
-            hex(&sha256(b"abc")),
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-        );
+        assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         for algorithm in [HashAlgorithm::Sha384, HashAlgorithm::Sha512] {
             assert_eq!(algorithm.digest(b"abc").as_bytes().len(), algorithm.output_len());
         }

@@ -202,8 +202,8 @@ impl PublicKey {
             },
             _ => return Err(SignatureInvalid),
         };
-        let imported = backend_digest::Digest::import_less_safe(digest.as_bytes(), algorithm)
-            .map_err(|_| SignatureInvalid)?;
+        let imported =
+            backend_digest::Digest::import_less_safe(digest.as_bytes(), algorithm).map_err(|_| SignatureInvalid)?;
         self.backend(scheme, |key| key.verify_digest(&imported, signature))
     }
 
