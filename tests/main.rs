@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod architecture;
+mod embedded_entries;
 
 /// With `autotests = false` a file that nobody names would never run.
 #[test]

@@ -4,4 +4,7 @@
 //! say which rule was broken. They believe nothing: a parsed value is a claim until [`verify`](crate::verify) has
 //! judged it. ASN.1 crates may be named here and in `crypto`, and nowhere else.
 
+pub mod experimental;
 pub mod log_entry;
+pub mod logged_body;
+pub mod tle;
