@@ -4,7 +4,12 @@
 //! say which rule was broken. They believe nothing: a parsed value is a claim until [`verify`](crate::verify) has
 //! judged it. ASN.1 crates may be named here and in `crypto`, and nowhere else.
 
+mod asn1;
+pub mod checkpoint;
 pub mod experimental;
 pub mod log_entry;
 pub mod logged_body;
+pub mod merkle;
+pub mod timestamp;
+pub mod timestamp_token;
 pub mod tle;
