@@ -6,10 +6,37 @@
 
 mod asn1;
 pub mod checkpoint;
+pub mod cms;
 pub mod experimental;
+pub mod git;
 pub mod log_entry;
 pub mod logged_body;
 pub mod merkle;
 pub mod timestamp;
 pub mod timestamp_token;
+pub mod pem;
+pub mod sct;
+pub mod time;
 pub mod tle;
+pub mod x509;
+
+use crate::crypto::HashAlgorithm;
+
+/// The hash function that an AlgorithmIdentifier names, parameters absent or NULL (RFC 5754 section 2).
+pub(crate) fn digest_algorithm(algorithm: &spki::AlgorithmIdentifierRef<'_>) -> Option<HashAlgorithm> {
+    use const_oid::ObjectIdentifier;
+    const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+    const SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
+    const SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
+    const SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");
+    if !algorithm.parameters.is_none_or(der::asn1::AnyRef::is_null) {
+        return None;
+    }
+    match algorithm.oid {
+        SHA1 => Some(HashAlgorithm::Sha1),
+        SHA256 => Some(HashAlgorithm::Sha256),
+        SHA384 => Some(HashAlgorithm::Sha384),
+        SHA512 => Some(HashAlgorithm::Sha512),
+        _ => None,
+    }
+}
