@@ -7,9 +7,12 @@
 mod asn1;
 pub mod checkpoint;
 pub mod cms;
+pub mod dsse;
 pub mod experimental;
 pub mod git;
+pub mod intoto;
 pub mod log_entry;
+pub mod log_entry_json;
 pub mod logged_body;
 pub mod merkle;
 pub mod timestamp;
