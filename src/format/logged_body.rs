@@ -5,11 +5,11 @@
 //! byte. A proof that some body is in the log says nothing about this signature until then.
 
 use base64ct::{Base64, Encoding as _};
-use der::pem::LineEnding;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::log_entry::{self, EntryKind, LoggedKey};
+use super::pem::{self, PemError};
 use crate::crypto::{Digest, HashAlgorithm, digest::unhex};
 
 /// Longest body that is read, in bytes: a hashedrekord has a few thousand, an old intoto entry may hold its payload.
@@ -170,14 +170,13 @@ fn canonical(bytes: &[u8], rebuilt: &[u8]) -> Result<(), BodyError> {
 fn pem_key(text: &str) -> Result<(String, LoggedKey), BodyError> {
     const WHAT: &str = "key";
     let pem = String::from_utf8(base64(text, WHAT)?).map_err(|_| BodyError::Value(WHAT))?;
-    let (label, der) = der::pem::decode_vec(pem.as_bytes()).map_err(|_| BodyError::Value(WHAT))?;
-    let again = der::pem::encode_string(label, LineEnding::LF, &der).map_err(|_| BodyError::Value(WHAT))?;
-    let key = match label {
-        "CERTIFICATE" => LoggedKey::Certificate(der),
-        "PUBLIC KEY" => LoggedKey::PublicKey(der),
-        _ => return Err(BodyError::Value(WHAT)),
+    let decode = |label| pem::decode_strict(label, pem.as_bytes());
+    let key = match decode("CERTIFICATE") {
+        Ok(der) => LoggedKey::Certificate(der),
+        Err(PemError::NoBegin) => LoggedKey::PublicKey(decode("PUBLIC KEY").map_err(|_| BodyError::Value(WHAT))?),
+        Err(_) => return Err(BodyError::Value(WHAT)),
     };
-    if again == pem { Ok((again, key)) } else { Err(BodyError::NotCanonical) }
+    Ok((pem, key))
 }
 
 /// The shapes of Rekor v1.
@@ -377,15 +376,15 @@ mod tests {
         EphemeralKey::generate().public_key().spki_der().to_vec()
     }
 
-    fn pem(spki: &[u8], ending: LineEnding) -> String {
-        der::pem::encode_string("PUBLIC KEY", ending, spki).unwrap()
+    fn pem(spki: &[u8]) -> String {
+        pem::encode("PUBLIC KEY", spki)
     }
 
     #[test]
     fn every_kind_that_we_build_reads_back() {
         let spki = spki();
         let key = LoggedKey::PublicKey(spki.clone());
-        let pem = pem(&spki, LineEnding::LF);
+        let pem = pem(&spki);
         let details = "PKIX_ECDSA_P256_SHA_256";
         for (kind, body) in [
             (EntryKind::HashedRekordV001, log_entry::hashedrekord_v001(&digest(), b"signature", &pem)),
@@ -400,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_body_of_another_kind_is_refused() {
-        let body = log_entry::hashedrekord_v001(&digest(), b"signature", &pem(&spki(), LineEnding::LF));
+        let body = log_entry::hashedrekord_v001(&digest(), b"signature", &pem(&spki()));
         for kind in [EntryKind::HashedRekordV002, EntryKind::DsseV001, EntryKind::IntotoV002] {
             assert!(matches!(LoggedBody::parse(kind, &body), Err(BodyError::Kind { .. })), "{kind:?}");
         }
@@ -408,7 +407,7 @@ mod tests {
 
     #[test]
     fn another_spelling_is_refused() {
-        let body = log_entry::hashedrekord_v001(&digest(), b"signature", &pem(&spki(), LineEnding::LF));
+        let body = log_entry::hashedrekord_v001(&digest(), b"signature", &pem(&spki()));
         let body = String::from_utf8(body).unwrap();
         let parse = |text: &str| LoggedBody::parse(EntryKind::HashedRekordV001, text.as_bytes());
         assert_eq!(parse(&body.replace(":{", ": {")), Err(BodyError::NotCanonical));
@@ -416,7 +415,8 @@ mod tests {
         assert!(matches!(parse(&twice), Err(BodyError::Malformed { .. })));
         let more = body.replace(r#""data""#, r#""more":1,"data""#);
         assert!(matches!(parse(&more), Err(BodyError::Malformed { .. })));
-        let crlf = log_entry::hashedrekord_v001(&digest(), b"signature", &pem(&spki(), LineEnding::CRLF));
-        assert_eq!(LoggedBody::parse(EntryKind::HashedRekordV001, &crlf), Err(BodyError::NotCanonical));
+        let crlf = pem(&spki()).replace('\n', "\r\n");
+        let crlf = log_entry::hashedrekord_v001(&digest(), b"signature", &crlf);
+        assert_eq!(LoggedBody::parse(EntryKind::HashedRekordV001, &crlf), Err(BodyError::Value("key")));
     }
 }

@@ -15,11 +15,11 @@ pub mod log_entry;
 pub mod log_entry_json;
 pub mod logged_body;
 pub mod merkle;
-pub mod timestamp;
-pub mod timestamp_token;
 pub mod pem;
 pub mod sct;
 pub mod time;
+pub mod timestamp;
+pub mod timestamp_token;
 pub mod tle;
 pub mod x509;
 
