@@ -11,6 +11,7 @@ pub mod dsse;
 pub mod experimental;
 pub mod git;
 pub mod intoto;
+pub mod issue;
 pub mod log_entry;
 pub mod log_entry_json;
 pub mod logged_body;
