@@ -1,0 +1,20 @@
+# The real cosign signs files in the sandbox, the old way (service addresses by flag) and the new one (signing
+# configuration), and gitseal verifies its bundles.
+
+cosign_3_signs() {
+    echo "a file" >file
+    "$COSIGN_NEWEST" sign-blob --yes --signing-config "$BED/signing_config.v$1.json" \
+        --trusted-root "$SANDBOX/trusted_root.json" --identity-token "$SIGSTORE_ID_TOKEN" --bundle file.sigstore.json file
+    gitseal_accepts file.sigstore.json file
+}
+
+cosign_2_signs() {
+    echo "a file" >file
+    "$COSIGN_STABLE" sign-blob --yes --new-bundle-format --fulcio-url "$GITSIGN_FULCIO_URL" --rekor-url "$GITSIGN_REKOR_URL" \
+        --identity-token "$SIGSTORE_ID_TOKEN" --bundle file.sigstore.json file
+    gitseal_accepts file.sigstore.json file
+}
+
+cell "gitseal verifies what cosign 2.5 signed (service addresses by flag)" debian_stable cosign_2_signs
+cell "gitseal verifies what cosign 3.1 signed (signing configuration, Rekor v1)" debian_newest cosign_3_signs 1
+cell "gitseal verifies what cosign 3.1 signed (signing configuration, Rekor v2)" debian_newest cosign_3_signs 2
