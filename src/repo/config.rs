@@ -1,0 +1,237 @@
+//! git configuration with the scope of each value (git-config(1), "SCOPES").
+//!
+//! The scope decides what a value may do: whoever can write a repository's own files must not decide whom its owner
+//! believes. gix reads the files and `GIT_CONFIG_COUNT`; `GIT_CONFIG_PARAMETERS`, in which `git -c` hands its values
+//! to us, is read here because gix does not.
+
+use gix::bstr::{BString, ByteSlice};
+use gix::config::File;
+use gix::config::file::{Metadata, includes, init};
+
+use super::{RepoError, Repository};
+
+/// Where a value was set, by falling generality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The machine: `/etc/gitconfig`.
+    System,
+    /// The user: `~/.gitconfig` and what it includes.
+    Global,
+    /// The repository's own files, work tree configuration included.
+    Repository,
+    /// `git -c` and the environment.
+    Command,
+}
+
+/// One value of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// Where it was set.
+    pub scope: Scope,
+    /// The text; `None` for a key without `=`, which git takes for true.
+    pub text: Option<Vec<u8>>,
+}
+
+/// The configuration in force, read once.
+pub struct Config {
+    file: File,
+    parameters: Vec<Parameter>,
+}
+
+impl Config {
+    /// The configuration of a repository if `repository` is one, else of the machine and the user.
+    ///
+    /// # Errors
+    /// A file cannot be read or parsed, or `parameters` is malformed.
+    pub fn read(repository: Option<&Repository>, parameters: Option<&[u8]>) -> Result<Self, RepoError> {
+        match repository {
+            Some(repository) => repository.config(parameters),
+            None => Config::new(outside_repositories()?, parameters),
+        }
+    }
+
+    pub(super) fn new(file: File, parameters: Option<&[u8]>) -> Result<Self, RepoError> {
+        let parameters = parameters.map_or(Some(Vec::new()), parse_parameters).ok_or(RepoError::Parameters)?;
+        Ok(Config { file, parameters })
+    }
+
+    /// All values of `section.name`, lowest precedence first. Neither name is case-sensitive.
+    #[must_use]
+    pub fn values(&self, section: &str, name: &str) -> Vec<Value> {
+        let mut values = Vec::new();
+        for part in self.file.sections_by_name(section).into_iter().flatten() {
+            let meta = part.meta();
+            // A file that belongs to somebody else is not configuration, git says (safe.directory).
+            if part.header().subsection_name().is_some() || meta.trust != gix::sec::Trust::Full {
+                continue;
+            }
+            let Some(scope) = scope_of(meta.source) else { continue };
+            let mut texts: Vec<Option<BString>> = part.values(name).into_iter().map(Some).collect();
+            if let (Some(last), Some(None)) = (texts.last_mut(), part.value_implicit(name)) {
+                *last = None;
+            }
+            values.extend(texts.into_iter().map(|text| Value { scope, text: text.map(Vec::from) }));
+        }
+        let key = format!("{section}.{name}").to_ascii_lowercase();
+        values.extend(
+            self.parameters
+                .iter()
+                .filter(|parameter| parameter.key == key.as_bytes())
+                .map(|parameter| Value { scope: Scope::Command, text: parameter.value.clone() }),
+        );
+        values
+    }
+}
+
+/// git's own rules for a boolean: `true`, `yes`, `on`, a number but zero, or a key without `=`.
+#[must_use]
+pub fn parse_boolean(text: Option<&[u8]>) -> Option<bool> {
+    match text {
+        None => Some(true),
+        Some(text) => gix::config::Boolean::try_from(BString::from(text)).ok().map(|boolean| boolean.0),
+    }
+}
+
+fn scope_of(source: gix::config::Source) -> Option<Scope> {
+    use gix::config::Source;
+    match source {
+        Source::GitInstallation | Source::System => Some(Scope::System),
+        Source::Git | Source::User => Some(Scope::Global),
+        Source::Local | Source::Worktree => Some(Scope::Repository),
+        Source::Env | Source::Cli | Source::Api => Some(Scope::Command),
+        // Values that gix itself derives from variables such as HTTP_PROXY.
+        Source::EnvOverride => None,
+    }
+}
+
+/// The files that count where there is no repository. gix's own `from_globals` also asks `git` for the configuration
+/// of its installation, which costs a process.
+fn outside_repositories() -> Result<File, RepoError> {
+    use gix::config::Source;
+    let malformed = |error: gix::Error| RepoError::Config(error.to_string());
+    let files = [Source::System, Source::Git, Source::User].into_iter().filter_map(|source| {
+        let path = source.storage_location(&mut gix::path::env::var).filter(|path| path.is_file())?;
+        Some(Metadata::from(source).at(path).with(gix::sec::Trust::Full))
+    });
+    let home = gix::path::env::home_dir();
+    let options = init::Options {
+        includes: includes::Options::follow_without_conditional(home.as_deref()),
+        ..init::Options::default()
+    };
+    let mut file = File::from_paths_metadata(files, options).map_err(malformed)?.unwrap_or_default();
+    file.append(File::from_environment_overrides().map_err(malformed)?).map_err(malformed)?;
+    Ok(file)
+}
+
+/// One `key=value` of `git -c`; the section and the name are in lower case.
+struct Parameter {
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
+}
+
+/// Parse `'key'='value' 'key'= 'key=value' ...`: the list that `git -c` writes, in both of its spellings (git
+/// config.c, `parse_config_env_list`).
+fn parse_parameters(text: &[u8]) -> Option<Vec<Parameter>> {
+    let mut parameters = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (key, after) = unquote(rest)?;
+        let (key, value, after) = match after {
+            [b'=', tail @ ..] => match tail {
+                [b'\'', ..] => {
+                    let (value, tail) = unquote(tail)?;
+                    (key, Some(value), tail)
+                }
+                _ => (key, None, tail),
+            },
+            _ => match key.find_byte(b'=') {
+                Some(at) => (key[..at].trim().to_vec(), Some(key[at + 1..].to_vec()), after),
+                None => (key, None, after),
+            },
+        };
+        parameters.push(Parameter { key: canonical_key(&key), value });
+        if !after.is_empty() && !after[0].is_ascii_whitespace() {
+            return None;
+        }
+        rest = after.trim_start();
+    }
+    Some(parameters)
+}
+
+/// One shell-quoted word at the head of `text`, and what follows it. The only escapes are `'\''` and `'\!'`.
+fn unquote(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let mut rest = text.strip_prefix(b"'")?;
+    let mut word = Vec::new();
+    loop {
+        let end = rest.find_byte(b'\'')?;
+        word.extend_from_slice(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest {
+            [b'\\', escaped @ (b'\'' | b'!'), b'\'', tail @ ..] => {
+                word.push(*escaped);
+                rest = tail;
+            }
+            _ => return Some((word, rest)),
+        }
+    }
+}
+
+/// Section and name in lower case; a subsection between them keeps its case.
+fn canonical_key(key: &[u8]) -> Vec<u8> {
+    let mut canonical = key.to_vec();
+    let section_end = key.find_byte(b'.').unwrap_or(key.len());
+    let name_start = key.rfind_byte(b'.').unwrap_or(0);
+    canonical[..section_end].make_ascii_lowercase();
+    canonical[name_start..].make_ascii_lowercase();
+    canonical
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Option<Vec<(String, Option<String>)>> {
+        let string = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let parameters = parse_parameters(text.as_bytes())?;
+        Some(parameters.into_iter().map(|p| (string(p.key), p.value.map(string))).collect())
+    }
+
+    fn pair(key: &str, value: Option<&str>) -> (String, Option<String>) {
+        (key.to_owned(), value.map(str::to_owned))
+    }
+
+    #[test]
+    fn both_spellings_of_git_minus_c_are_read() {
+        assert_eq!(
+            parsed(r"'gitseal.A'='it'\''s' 'x.Y.Z'= 'old.Style=b=c' 'old.bool' 'e.e'=''"),
+            Some(vec![
+                pair("gitseal.a", Some("it's")),
+                pair("x.Y.z", None),
+                pair("old.style", Some("b=c")),
+                pair("old.bool", None),
+                pair("e.e", Some("")),
+            ])
+        );
+        assert_eq!(parsed(""), Some(vec![]));
+    }
+
+    #[test]
+    fn lists_that_git_does_not_write_are_refused() {
+        for bad in ["x", "'a", "'a''b'", "'a'='b", "'a'=b", "'a'='b'x"] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn booleans_follow_git() {
+        for yes in [None, Some("true"), Some("YES"), Some("on"), Some("1"), Some("-1"), Some("2k")] {
+            assert_eq!(parse_boolean(yes.map(str::as_bytes)), Some(true), "{yes:?}");
+        }
+        for no in ["", "false", "No", "off", "0"] {
+            assert_eq!(parse_boolean(Some(no.as_bytes())), Some(false), "{no}");
+        }
+        for neither in ["maybe", "truee", "1.0"] {
+            assert_eq!(parse_boolean(Some(neither.as_bytes())), None, "{neither}");
+        }
+    }
+}
