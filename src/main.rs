@@ -1,3 +1,7 @@
-//! The program: everything it does is in the library.
+//! The program: everything is in [`gitseal::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gitseal::cli::main()
+}

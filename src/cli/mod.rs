@@ -1,1 +1,39 @@
-//! (to be written)
+//! The face: arguments, settings, git's program protocol, rendering, exit codes.
+//!
+//! The only room that reads the environment, the configuration and the terminal, and the only one that prints. A
+//! command line that opens with an option is git's and goes to [`gpg`], which is kept short: git waits for it at every
+//! commit that `git log --show-signature` shows. Everything else is a person's and goes to [`commands`].
+
+pub mod commands;
+pub mod error;
+pub mod exit;
+pub mod gpg;
+pub mod gpg_arguments;
+pub mod output;
+pub mod settings;
+pub mod status;
+pub mod streams;
+pub mod world;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use exit::Exit;
+
+/// Run gitseal with the arguments of this process.
+pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(end_on_panic));
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let exit = if gpg_arguments::is_gpg_style(&arguments) { gpg::run(&arguments) } else { commands::run(&arguments) };
+    exit.into()
+}
+
+/// End the process at any panic, in any thread. Status lines are written last and at once, so nothing good has been
+/// said yet; and nobody further up may catch the panic and go on to say it.
+fn end_on_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let mut streams = streams::Streams::stderr();
+    streams.error(&format!("internal error at {place}: {}", panic.payload_as_str().unwrap_or("panic")));
+    streams.hint("this is a defect of gitseal; please report it with the line above");
+    std::process::exit(Exit::Internal as i32);
+}

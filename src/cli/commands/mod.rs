@@ -1,0 +1,65 @@
+//! The commands for people: one file each, and the command line that names them.
+
+pub mod init;
+pub mod version;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use super::error::CliError;
+use super::exit::Exit;
+use super::streams::Streams;
+
+/// Keyless signing for git: log in, sign, leave a line in the log, forget the key.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gitseal",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "git itself runs gitseal as gpg.x509.program, with options first; see gitseal-protocol(7).\n\
+                  Exit codes: 0 good, 1 bad or refused, 2 usage or settings, 3 undecided, 4 internal."
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What people ask for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make git sign with gitseal, or undo that.
+    Init(init::Init),
+    /// Say which gitseal this is.
+    Version(version::Version),
+}
+
+/// Run the command that `arguments` (program name excluded) name.
+pub fn run(arguments: &[OsString]) -> Exit {
+    let mut streams = Streams::stderr();
+    let program = std::iter::once(OsString::from("gitseal"));
+    let line = match CommandLine::try_parse_from(program.chain(arguments.iter().cloned())) {
+        Ok(line) => line,
+        Err(error) => {
+            // clap prints help to stdout and complaints to stderr; only the exit code is ours to say.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Good };
+        }
+    };
+    let outcome = match line.command {
+        Command::Init(init) => init.run(),
+        Command::Version(version) => version.run(),
+    };
+    outcome.unwrap_or_else(|error: CliError| error.report(&mut streams))
+}
+
+/// Print the help that `gitseal --help` asks for.
+pub fn help() -> Exit {
+    match CommandLine::command().print_long_help() {
+        Ok(()) => Exit::Good,
+        Err(_) => Exit::Internal,
+    }
+}

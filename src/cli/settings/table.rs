@@ -1,0 +1,200 @@
+//! Every setting there is: its names, its type, who may set it. gitseal-config(5) has one paragraph for each, and a
+//! test holds the two together.
+
+/// The settings, in the order of [`TABLE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// Which Sigstore.
+    Instance,
+    /// Whom to believe, from a file.
+    TrustedRoot,
+    /// Whom to ask, from a file.
+    SigningConfig,
+    /// Expected signers, exact.
+    CertificateIdentity,
+    /// Expected signers, by pattern.
+    CertificateIdentityRegexp,
+    /// Expected issuers, exact.
+    CertificateOidcIssuer,
+    /// Expected issuers, by pattern.
+    CertificateOidcIssuerRegexp,
+    /// Authorities for S/MIME.
+    SmimeCaFile,
+    /// Whether old certificates without an SCT pass.
+    InsecureIgnoreSct,
+    /// Whether the log may be asked.
+    OnlineLookup,
+    /// The identity token, from a file.
+    IdTokenFile,
+    /// The identity token itself.
+    IdToken,
+    /// How an identity token is got.
+    TokenProvider,
+    /// Where tokens come from.
+    Issuer,
+    /// Who asks for a token.
+    ClientId,
+    /// Whether the committer must be the signer.
+    MatchCommitter,
+    /// Whether the log entry is embedded.
+    RekorMode,
+    /// Which API of the log is preferred.
+    RekorVersion,
+    /// The certificate authority.
+    Fulcio,
+    /// Its roots.
+    FulcioRoot,
+    /// The log.
+    Rekor,
+    /// Its key.
+    RekorPublicKey,
+    /// The key of the certificate log.
+    CtLogPublicKey,
+    /// The timestamp authority.
+    TimestampServerUrl,
+    /// Its certificates.
+    TimestampCertChain,
+}
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text.
+    Text,
+    /// Any number of texts; an empty one forgets those before it.
+    List,
+    /// A file name; `~/` is the home directory.
+    Path,
+    /// An http or https address.
+    Url,
+    /// git's booleans.
+    Boolean,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Never shown.
+    Secret,
+}
+
+/// Which scopes of git configuration may set it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// System, global and command: it decides whom to believe or where secrets go.
+    UserOnly,
+    /// The repository too.
+    Anywhere,
+    /// The repository too, but only to this value, which asks for more or does less.
+    RepositoryMayTighten(&'static str),
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Which one.
+    pub name: Name,
+    /// The key under `gitseal.` in git configuration.
+    pub gitseal: Option<&'static str>,
+    /// The key under `gitsign.`, which counts less.
+    pub gitsign: Option<&'static str>,
+    /// Environment variables, from the one that counts least to the one that counts most.
+    pub environment: &'static [&'static str],
+    /// What its values look like.
+    pub kind: Kind,
+    /// Who may set it.
+    pub rule: Rule,
+}
+
+impl Setting {
+    /// How to speak of it: by its key, or by its variable if it has none.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match (self.gitseal, self.gitsign) {
+            (Some(key), _) => format!("gitseal.{key}"),
+            (None, Some(key)) => format!("gitsign.{key}"),
+            (None, None) => self.environment.last().map(|variable| (*variable).to_owned()).unwrap_or_default(),
+        }
+    }
+}
+
+use Kind::{Boolean, Choice, List, Path, Secret, Text, Url};
+use Rule::{Anywhere, RepositoryMayTighten, UserOnly};
+
+/// All of them.
+#[rustfmt::skip]
+pub static TABLE: [Setting; 25] = [
+    own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Choice(&["public", "staging"]), Anywhere),
+    own(Name::TrustedRoot, "trustedRoot", &["GITSEAL_TRUSTED_ROOT"], Path, UserOnly),
+    own(Name::SigningConfig, "signingConfig", &["GITSEAL_SIGNING_CONFIG"], Path, UserOnly),
+    own(Name::CertificateIdentity, "certificateIdentity", &["GITSEAL_CERTIFICATE_IDENTITY"], List, UserOnly),
+    own(Name::CertificateIdentityRegexp, "certificateIdentityRegexp", &["GITSEAL_CERTIFICATE_IDENTITY_REGEXP"], List, UserOnly),
+    own(Name::CertificateOidcIssuer, "certificateOidcIssuer", &["GITSEAL_CERTIFICATE_OIDC_ISSUER"], List, UserOnly),
+    own(Name::CertificateOidcIssuerRegexp, "certificateOidcIssuerRegexp", &["GITSEAL_CERTIFICATE_OIDC_ISSUER_REGEXP"], List, UserOnly),
+    own(Name::SmimeCaFile, "smimeCaFile", &["GITSEAL_SMIME_CA_FILE"], Path, UserOnly),
+    own(Name::InsecureIgnoreSct, "insecureIgnoreSct", &["GITSEAL_INSECURE_IGNORE_SCT"], Boolean, UserOnly),
+    own(Name::OnlineLookup, "onlineLookup", &["GITSEAL_ONLINE_LOOKUP"], Choice(&["auto", "always", "never"]), RepositoryMayTighten("never")),
+    own(Name::IdTokenFile, "idTokenFile", &["GITSEAL_ID_TOKEN_FILE"], Path, UserOnly),
+    Setting { name: Name::IdToken, gitseal: None, gitsign: None, environment: &["SIGSTORE_ID_TOKEN", "GITSEAL_ID_TOKEN"], kind: Secret, rule: UserOnly },
+    shared(Name::TokenProvider, "tokenProvider", &["SIGSTORE_TOKEN_PROVIDER", "GITSIGN_TOKEN_PROVIDER", "GITSEAL_TOKEN_PROVIDER"], Text, UserOnly),
+    shared(Name::Issuer, "issuer", &["SIGSTORE_OIDC_ISSUER", "GITSIGN_OIDC_ISSUER", "GITSEAL_OIDC_ISSUER"], Url, UserOnly),
+    shared(Name::ClientId, "clientID", &["SIGSTORE_OIDC_CLIENT_ID", "GITSIGN_OIDC_CLIENT_ID", "GITSEAL_OIDC_CLIENT_ID"], Text, UserOnly),
+    shared(Name::MatchCommitter, "matchCommitter", &["GITSEAL_MATCH_COMMITTER"], Boolean, RepositoryMayTighten("true")),
+    shared(Name::RekorMode, "rekorMode", &["GITSIGN_REKOR_MODE", "GITSEAL_REKOR_MODE"], Choice(&["offline", "online"]), Anywhere),
+    shared(Name::RekorVersion, "rekorVersion", &["SIGSTORE_REKOR_VERSION", "GITSIGN_REKOR_VERSION", "GITSEAL_REKOR_VERSION"], Choice(&["1", "2"]), Anywhere),
+    foreign(Name::Fulcio, "fulcio", &["SIGSTORE_FULCIO_URL", "GITSIGN_FULCIO_URL"], Url),
+    foreign(Name::FulcioRoot, "fulcioRoot", &["SIGSTORE_ROOT_FILE", "SIGSTORE_FULCIO_ROOT", "GITSIGN_FULCIO_ROOT"], Path),
+    foreign(Name::Rekor, "rekor", &["SIGSTORE_REKOR_URL", "GITSIGN_REKOR_URL"], Url),
+    Setting { name: Name::RekorPublicKey, gitseal: None, gitsign: None, environment: &["SIGSTORE_REKOR_PUBLIC_KEY"], kind: Path, rule: UserOnly },
+    Setting { name: Name::CtLogPublicKey, gitseal: None, gitsign: None, environment: &["SIGSTORE_CT_LOG_PUBLIC_KEY_FILE"], kind: Path, rule: UserOnly },
+    foreign(Name::TimestampServerUrl, "timestampServerURL", &["SIGSTORE_TIMESTAMP_SERVER_URL", "GITSIGN_TIMESTAMP_SERVER_URL"], Url),
+    foreign(Name::TimestampCertChain, "timestampCertChain", &["SIGSTORE_TIMESTAMP_CERT_CHAIN", "GITSIGN_TIMESTAMP_CERT_CHAIN"], Path),
+];
+
+/// A setting that only gitseal has.
+const fn own(name: Name, key: &'static str, environment: &'static [&'static str], kind: Kind, rule: Rule) -> Setting {
+    Setting { name, gitseal: Some(key), gitsign: None, environment, kind, rule }
+}
+
+/// A setting that gitsign has too, under the same key.
+const fn shared(
+    name: Name,
+    key: &'static str,
+    environment: &'static [&'static str],
+    kind: Kind,
+    rule: Rule,
+) -> Setting {
+    Setting { name, gitseal: Some(key), gitsign: Some(key), environment, kind, rule }
+}
+
+/// A setting of gitsign, understood for its users' sake: one address or key of an instance that has no documents.
+const fn foreign(name: Name, key: &'static str, environment: &'static [&'static str], kind: Kind) -> Setting {
+    Setting { name, gitseal: None, gitsign: Some(key), environment, kind, rule: UserOnly }
+}
+
+impl Name {
+    /// Its row in the table.
+    #[must_use]
+    pub fn setting(self) -> &'static Setting {
+        &TABLE[self as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_its_own_row() {
+        for (row, setting) in TABLE.iter().enumerate() {
+            assert_eq!(setting.name as usize, row, "{:?}", setting.name);
+            assert!(!setting.label().is_empty());
+        }
+        assert_eq!(Name::TimestampCertChain as usize + 1, TABLE.len());
+    }
+
+    #[test]
+    fn whom_to_believe_and_where_secrets_go_is_never_the_repositorys_choice() {
+        for setting in &TABLE {
+            let decides = matches!(setting.kind, Kind::Path | Kind::Url | Kind::List | Kind::Secret);
+            assert!(!decides || setting.rule == Rule::UserOnly, "{:?}", setting.name);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Settings against real git configuration: files written by git, read through gix, in every scope.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+
+use super::*;
+use crate::repo::Repository;
+
+/// A repository whose local configuration holds `pairs`.
+fn repository(pairs: &[(&str, &str)]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    git(directory.path(), &["init", "--quiet"]);
+    for (key, value) in pairs {
+        git(directory.path(), &["config", "--local", "--add", key, value]);
+    }
+    directory
+}
+
+fn git(directory: &Path, arguments: &[&str]) {
+    let status = Command::new("git")
+        .arg("-C")
+        .arg(directory)
+        .args(arguments)
+        .env_remove("GIT_DIR")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .status()
+        .unwrap();
+    assert!(status.success(), "git {arguments:?}");
+}
+
+/// Load with a local configuration, `-c` parameters, and an environment.
+fn load(
+    local: &[(&str, &str)],
+    parameters: &str,
+    environment: &[(&str, &str)],
+) -> Result<(Settings, Vec<Ignored>), SettingsError> {
+    let directory = repository(local);
+    let repository = Repository::open_isolated_test_only(directory.path());
+    let config = Config::read(Some(&repository), Some(parameters.as_bytes())).unwrap();
+    let environment: HashMap<&str, &str> = environment.iter().copied().collect();
+    let lookup = |name: &str| environment.get(name).map(OsString::from);
+    Settings::load(&config, &lookup, Some("/home/ann".into()))
+}
+
+#[test]
+fn a_repository_cannot_say_whom_to_believe() {
+    let (settings, ignored) = load(
+        &[
+            ("gitseal.trustedRoot", "/tmp/evil.json"),
+            ("gitseal.certificateIdentity", "eve@example.com"),
+            ("gitseal.certificateOidcIssuer", "it's evil"),
+            ("gitseal.insecureIgnoreSct", "true"),
+            ("gitseal.smimeCaFile", "evil.pem"),
+            ("gitsign.fulcio", "https://evil.example"),
+            ("gitsign.fulcioRoot", "evil.pem"),
+            ("gitseal.idTokenFile", "/etc/passwd"),
+            ("gitseal.onlineLookup", "always"),
+            ("gitseal.matchCommitter", "false"),
+        ],
+        "",
+        &[],
+    )
+    .unwrap();
+    assert_eq!(settings, Settings::default());
+    assert_eq!(ignored.len(), 10);
+    let remedy = |key: &str| ignored.iter().find(|i| i.key == key).map(|i| i.remedy.clone()).unwrap();
+    assert_eq!(remedy("gitseal.trustedRoot"), "git config --global gitseal.trustedRoot '/tmp/evil.json'");
+    assert_eq!(
+        remedy("gitseal.certificateOidcIssuer"),
+        r"git config --global --add gitseal.certificateOidcIssuer 'it'\''s evil'"
+    );
+}
+
+#[test]
+fn a_repository_may_choose_an_instance_and_tighten() {
+    let (settings, ignored) = load(
+        &[("gitseal.instance", "staging"), ("gitseal.onlineLookup", "never"), ("gitsign.matchCommitter", "yes")],
+        "",
+        &[],
+    )
+    .unwrap();
+    assert_eq!(ignored, []);
+    assert_eq!(settings.instance, InstanceName::Staging);
+    assert_eq!(settings.online_lookup, OnlineLookup::Never);
+    assert!(settings.match_committer);
+}
+
+#[test]
+fn git_minus_c_is_the_users_own_word() {
+    let parameters = "'gitseal.certificateidentity'='ann@example.com' 'gitseal.certificateIdentity'='bob@example.com' \
+                      'gitseal.insecureIgnoreSct'= 'gitseal.trustedroot'='~/root.json'";
+    let (settings, ignored) = load(&[], parameters, &[]).unwrap();
+    assert_eq!(ignored, []);
+    assert_eq!(settings.expected.identities, ["ann@example.com", "bob@example.com"]);
+    assert!(settings.insecure_ignore_sct);
+    assert_eq!(settings.trusted_root, Some("/home/ann/root.json".into()));
+}
+
+#[test]
+fn precedence_rises_from_gitsign_to_gitseal_to_the_environment() {
+    let files = [("gitsign.rekorMode", "online"), ("gitseal.rekorMode", "offline"), ("gitsign.rekorVersion", "1")];
+    let (settings, _) = load(&files, "", &[]).unwrap();
+    assert_eq!((settings.rekor_mode, settings.rekor_version), (RekorMode::Offline, Some(1)));
+
+    let (settings, _) = load(&files, "", &[("GITSIGN_REKOR_MODE", "online")]).unwrap();
+    assert_eq!(settings.rekor_mode, RekorMode::Online);
+
+    let both = [("GITSIGN_REKOR_MODE", "online"), ("GITSEAL_REKOR_MODE", "offline")];
+    assert_eq!(load(&files, "", &both).unwrap().0.rekor_mode, RekorMode::Offline);
+
+    let three = [("SIGSTORE_FULCIO_URL", "https://s.example"), ("GITSIGN_FULCIO_URL", "https://g.example")];
+    assert_eq!(load(&[], "", &three).unwrap().0.pieces.fulcio.as_deref(), Some("https://g.example"));
+
+    let empty = [("GITSEAL_REKOR_MODE", "")];
+    assert_eq!(load(&[("gitseal.rekorMode", "online")], "", &empty).unwrap().0.rekor_mode, RekorMode::Offline);
+}
+
+#[test]
+fn a_list_grows_until_an_empty_value_and_a_variable_replaces_it() {
+    let parameters = "'gitseal.certificateIdentity'='a' 'gitseal.certificateIdentity'='' \
+                      'gitseal.certificateIdentity'='b' 'gitseal.certificateIdentity'='c'";
+    assert_eq!(load(&[], parameters, &[]).unwrap().0.expected.identities, ["b", "c"]);
+    let variable = [("GITSEAL_CERTIFICATE_IDENTITY", "x\ny\n")];
+    assert_eq!(load(&[], parameters, &variable).unwrap().0.expected.identities, ["x", "y"]);
+}
+
+#[test]
+fn a_value_that_means_nothing_is_an_error() {
+    let error = |local: &[(&str, &str)], environment: &[(&str, &str)]| load(local, "", environment).unwrap_err();
+    assert!(matches!(error(&[("gitseal.instance", "mars")], &[]), SettingsError::Choice { .. }));
+    assert!(matches!(error(&[], &[("GITSEAL_INSECURE_IGNORE_SCT", "perhaps")]), SettingsError::Boolean { .. }));
+    assert!(matches!(error(&[], &[("GITSIGN_FULCIO_URL", "ftp://x")]), SettingsError::Url { .. }));
+    assert!(error(&[("gitseal.instance", "mars")], &[]).hint().contains("git config --show-origin"));
+}
+
+#[test]
+fn implicit_booleans_in_files_are_true() {
+    let directory = repository(&[]);
+    let file = directory.path().join(".git/config");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}[gitseal]\n\tmatchCommitter\n")).unwrap();
+    let repository = Repository::open_isolated_test_only(directory.path());
+    let config = Config::read(Some(&repository), None).unwrap();
+    let (settings, _) = Settings::load(&config, &|_| None, None).unwrap();
+    assert!(settings.match_committer);
+}
+
+#[test]
+fn the_token_is_not_shown() {
+    let (settings, _) = load(&[], "", &[("SIGSTORE_ID_TOKEN", "eyJhbGciOi")]).unwrap();
+    assert_eq!(settings.token.token.as_deref(), Some("eyJhbGciOi"));
+    assert!(!format!("{settings:?}").contains("eyJ"));
+}
