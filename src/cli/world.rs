@@ -31,10 +31,10 @@ impl World {
             Err(RepoError::NotFound(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let parameters = std::env::var_os("GIT_CONFIG_PARAMETERS").map(std::ffi::OsString::into_encoded_bytes);
-        let config = Config::read(repository.as_ref(), parameters.as_deref())?;
+        let environment = |name: &str| std::env::var_os(name);
+        let config = Config::read(repository.as_ref(), &environment)?;
         let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let (settings, ignored) = Settings::load(&config, &|name| std::env::var_os(name), home)?;
+        let (settings, ignored) = Settings::load(&config, &environment, home)?;
         for ignored in ignored {
             streams.warning(&format!("{} is set by the repository itself and does not count there", ignored.key));
             streams.hint(&format!("if you want it: {}", ignored.remedy));

@@ -4,11 +4,17 @@
 //! believes. gix reads the files and `GIT_CONFIG_COUNT`; `GIT_CONFIG_PARAMETERS`, in which `git -c` hands its values
 //! to us, is read here because gix does not.
 
+use std::ffi::OsString;
+use std::path::PathBuf;
+
 use gix::bstr::{BString, ByteSlice};
 use gix::config::File;
 use gix::config::file::{Metadata, includes, init};
 
 use super::{RepoError, Repository};
+
+/// The environment, as a question: it is the caller who reads the world.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Where a value was set, by falling generality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,20 +45,21 @@ pub struct Config {
 }
 
 impl Config {
-    /// The configuration of a repository if `repository` is one, else of the machine and the user.
+    /// The configuration of a repository if `repository` is one, else of the machine and the user; `environment` is
+    /// asked for `HOME`, `GIT_CONFIG_PARAMETERS` and where git keeps its files.
     ///
     /// # Errors
-    /// A file cannot be read or parsed, or `parameters` is malformed.
-    pub fn read(repository: Option<&Repository>, parameters: Option<&[u8]>) -> Result<Self, RepoError> {
-        match repository {
-            Some(repository) => repository.config(parameters),
-            None => Config::new(outside_repositories()?, parameters),
-        }
-    }
-
-    pub(super) fn new(file: File, parameters: Option<&[u8]>) -> Result<Self, RepoError> {
-        let parameters = parameters.map_or(Some(Vec::new()), parse_parameters).ok_or(RepoError::Parameters)?;
-        Ok(Config { file, parameters })
+    /// A file cannot be read or parsed, or `GIT_CONFIG_PARAMETERS` is malformed.
+    pub fn read(repository: Option<&Repository>, environment: Environment<'_>) -> Result<Self, RepoError> {
+        let parameters = environment("GIT_CONFIG_PARAMETERS").map(OsString::into_encoded_bytes);
+        let parameters = parameters.as_deref().map_or(Some(Vec::new()), parse_parameters);
+        Ok(Config {
+            parameters: parameters.ok_or(RepoError::Parameters)?,
+            file: match repository {
+                Some(repository) => repository.inner.config_snapshot().plumbing().clone(),
+                None => outside_repositories(environment)?,
+            },
+        })
     }
 
     /// All values of `section.name`, lowest precedence first. Neither name is case-sensitive.
@@ -106,14 +113,14 @@ fn scope_of(source: gix::config::Source) -> Option<Scope> {
 
 /// The files that count where there is no repository. gix's own `from_globals` also asks `git` for the configuration
 /// of its installation, which costs a process.
-fn outside_repositories() -> Result<File, RepoError> {
+fn outside_repositories(environment: Environment<'_>) -> Result<File, RepoError> {
     use gix::config::Source;
     let malformed = |error: gix::Error| RepoError::Config(error.to_string());
     let files = [Source::System, Source::Git, Source::User].into_iter().filter_map(|source| {
-        let path = source.storage_location(&mut gix::path::env::var).filter(|path| path.is_file())?;
+        let path = source.storage_location(&mut |name| environment(name)).filter(|path| path.is_file())?;
         Some(Metadata::from(source).at(path).with(gix::sec::Trust::Full))
     });
-    let home = gix::path::env::home_dir();
+    let home = environment("HOME").map(PathBuf::from);
     let options = init::Options {
         includes: includes::Options::follow_without_conditional(home.as_deref()),
         ..init::Options::default()

@@ -91,14 +91,6 @@ impl Repository {
         }
     }
 
-    /// Its configuration, with `parameters` (the value of `GIT_CONFIG_PARAMETERS`) on top.
-    ///
-    /// # Errors
-    /// `parameters` is malformed.
-    pub fn config(&self, parameters: Option<&[u8]>) -> Result<Config, RepoError> {
-        Config::new(self.inner.config_snapshot().plumbing().clone(), parameters)
-    }
-
     /// The `.git` directory.
     #[must_use]
     pub fn git_dir(&self) -> &Path {

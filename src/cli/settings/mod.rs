@@ -6,12 +6,11 @@
 
 pub mod table;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::repo::config::{Config, Scope, parse_boolean};
+use crate::repo::config::{Config, Environment, Scope, parse_boolean};
 use table::{Kind, Name, Rule, Setting};
 
 /// Why a setting cannot be used.
@@ -80,9 +79,6 @@ impl SettingsError {
         }
     }
 }
-
-/// The environment, so that tests can bring their own.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Which Sigstore is meant where nothing else says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

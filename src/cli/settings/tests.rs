@@ -1,6 +1,7 @@
 //! Settings against real git configuration: files written by git, read through gix, in every scope.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::Command;
 
@@ -38,7 +39,8 @@ fn load(
 ) -> Result<(Settings, Vec<Ignored>), SettingsError> {
     let directory = repository(local);
     let repository = Repository::open_isolated_test_only(directory.path());
-    let config = Config::read(Some(&repository), Some(parameters.as_bytes())).unwrap();
+    let parameters = |name: &str| (name == "GIT_CONFIG_PARAMETERS").then(|| OsString::from(parameters));
+    let config = Config::read(Some(&repository), &parameters).unwrap();
     let environment: HashMap<&str, &str> = environment.iter().copied().collect();
     let lookup = |name: &str| environment.get(name).map(OsString::from);
     Settings::load(&config, &lookup, Some("/home/ann".into()))
@@ -142,7 +144,7 @@ fn implicit_booleans_in_files_are_true() {
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("{text}[gitseal]\n\tmatchCommitter\n")).unwrap();
     let repository = Repository::open_isolated_test_only(directory.path());
-    let config = Config::read(Some(&repository), None).unwrap();
+    let config = Config::read(Some(&repository), &|_| None).unwrap();
     let (settings, _) = Settings::load(&config, &|_| None, None).unwrap();
     assert!(settings.match_committer);
 }
