@@ -10,6 +10,8 @@ pub mod client;
 pub mod error;
 pub mod message;
 pub mod retry;
+#[cfg(test)]
+pub(crate) mod test_only_server;
 pub mod tls;
 
 pub use address::Url;

@@ -134,3 +134,55 @@ struct SignedCertificate {
 struct Chain {
     certificates: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use base64ct::Base64UrlUnpadded;
+
+    use super::*;
+    use crate::crypto::EphemeralKey;
+    use crate::net::test_only_server::Server;
+    use crate::net::{Client, Limits, Roots};
+
+    async fn issue(status: u16, body: &str) -> (Result<Issued, ServiceError>, String) {
+        let claims = br#"{"iss":"https://i","sub":"s","aud":"sigstore","iat":1,"exp":2}"#;
+        let part = Base64UrlUnpadded::encode_string;
+        let token = format!("{}.{}.c2VjcmV0", part(br#"{"alg":"ES256"}"#), part(claims));
+        let server = Server::json(&[(status, body)]).await;
+        let client = Client::new(Roots::default(), Limits::default());
+        let fulcio = Fulcio::at(server.url("/").as_str()).unwrap();
+        let session = Session::new(&client, Duration::from_secs(5));
+        let token = IdToken::parse(&token).unwrap();
+        let issued = fulcio.issue(session, &token, &EphemeralKey::generate()).await;
+        (issued, server.requests().remove(0))
+    }
+
+    #[tokio::test]
+    async fn the_token_goes_into_the_body_and_into_no_message() {
+        let (issued, request) =
+            issue(401, r#"{"code":16,"message":"There was an error processing the identity token"}"#).await;
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("POST /api/v2/signingCert "));
+        assert!(body.contains("c2VjcmV0") && !head.contains("c2VjcmV0"));
+        let error = issued.unwrap_err();
+        assert!(matches!(error, ServiceError::Refused { status: 401, .. }));
+        assert!(!format!("{error} {error:?}").contains("c2VjcmV0"));
+        assert!(error.hint().contains("token"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_a_usable_certificate_is_refused() {
+        let detached = r#"{"signedCertificateDetachedSct":{"chain":{"certificates":["x"]}}}"#;
+        let none = r#"{"signedCertificateEmbeddedSct":{"chain":{"certificates":[]}}}"#;
+        let garbage = r#"{"signedCertificateEmbeddedSct":{"chain":{"certificates":["x"]}}}"#;
+        let long = format!(
+            r#"{{"signedCertificateEmbeddedSct":{{"chain":{{"certificates":[{}]}}}}}}"#,
+            vec![r#""x""#; MAX_CHAIN + 1].join(",")
+        );
+        for body in ["", "{}", detached, none, garbage, &long] {
+            assert!(matches!(issue(200, body).await.0, Err(ServiceError::Answer { .. })), "{body}");
+        }
+    }
+}

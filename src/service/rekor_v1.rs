@@ -150,3 +150,109 @@ fn logs(entry: &LogEntry, digest: &Digest, certificate: &Certificate) -> bool {
             body.digest == *digest && matches!(&body.key, LoggedKey::Certificate(der) if der == certificate.der())
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::crypto::HashAlgorithm;
+    use crate::net::test_only_server::{Server, answer};
+    use crate::net::{Client, Limits, Roots};
+
+    /// Two certificates: which ones does not matter to the log.
+    fn certificates() -> (Certificate, Certificate) {
+        let root: serde_json::Value = serde_json::from_slice(crate::trust::embedded::PUBLIC.trusted_root).unwrap();
+        let read = |at: &str| {
+            let der = Base64::decode_vec(root.pointer(at).unwrap().as_str().unwrap()).unwrap();
+            Certificate::from_der(&der).unwrap()
+        };
+        let chain = "/certificateAuthorities/1/certChain/certificates";
+        (read(&format!("{chain}/0/rawBytes")), read(&format!("{chain}/1/rawBytes")))
+    }
+
+    fn id(digit: char) -> String {
+        digit.to_string().repeat(64)
+    }
+
+    fn entry(artifact: &[u8], certificate: &Certificate) -> String {
+        let body = hashedrekord_v001(&HashAlgorithm::Sha256.digest(artifact), b"sig", &certificate.to_pem());
+        let body = Base64::encode_string(&body);
+        format!(
+            r#"{{"{}":{{"body":"{body}","integratedTime":1700000000,"logID":"{}","logIndex":7,"verification":null}}}}"#,
+            id('a'),
+            id('0')
+        )
+    }
+
+    async fn with<T>(server: &Server, work: impl AsyncFnOnce(RekorV1, Session<'_>) -> T) -> T {
+        let limits = Limits { first_pause: Duration::from_millis(1), ..Limits::default() };
+        let client = Client::new(Roots::default(), limits);
+        let rekor = RekorV1::at(server.url("/").as_str()).unwrap();
+        work(rekor, Session::new(&client, Duration::from_secs(5))).await
+    }
+
+    async fn append(server: &Server) -> Result<LogEntry, ServiceError> {
+        let (certificate, _) = certificates();
+        let digest = HashAlgorithm::Sha256.digest(b"x");
+        let record = Record { digest, signature: b"sig", certificate: &certificate };
+        with(server, async |rekor, session| rekor.append(session, &record).await).await
+    }
+
+    #[tokio::test]
+    async fn an_entry_that_is_there_already_is_fetched_from_this_log() {
+        let (certificate, _) = certificates();
+        let lost = String::from("HTTP/1.1 201");
+        let there = answer(409, &format!("Location: https://evil.example/x/{}\r\n", id('b')), "{}");
+        let server = Server::new([lost, there, answer(200, "", &entry(b"x", &certificate))]).await;
+        assert_eq!(append(&server).await.unwrap().log_index, 7);
+        assert!(server.requests()[2].starts_with(&format!("GET /api/v1/log/entries/{} ", id('b'))));
+
+        for location in ["", "Location: /api/v1/log/entries/../../x\r\n"] {
+            let server = Server::new([answer(409, location, "{}")]).await;
+            assert!(matches!(append(&server).await, Err(ServiceError::Answer { .. })), "{location:?}");
+            assert_eq!(server.calls(), 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_given_in_the_logs_own_words() {
+        let server = Server::json(&[(400, r#"{"code":400,"message":"signature mismatch"}"#)]).await;
+        let error = append(&server).await.unwrap_err();
+        assert!(
+            matches!(&error, ServiceError::Refused { status: 400, message, .. } if message == "signature mismatch")
+        );
+        for body in ["", "{}", "[]", r#"{"x":{}}"#] {
+            let server = Server::json(&[(201, body)]).await;
+            assert!(matches!(append(&server).await, Err(ServiceError::Answer { .. })), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_up_gives_only_entries_of_this_object_by_this_signer() {
+        let (ours, others) = certificates();
+        let find = async |server: &Server| {
+            let digest = HashAlgorithm::Sha256.digest(b"object");
+            with(server, async |rekor, session| rekor.find(session, &digest, &ours).await).await.unwrap()
+        };
+        let three = format!(r#"["{}","{}","{}","not-an-id"]"#, id('1'), id('2'), id('3'));
+        let (good, theirs, elsewhere) = (entry(b"object", &ours), entry(b"object", &others), entry(b"other", &ours));
+        let server = Server::json(&[(200, &three), (200, &theirs), (200, &elsewhere), (200, &good)]).await;
+        assert_eq!(find(&server).await.len(), 1);
+
+        let by_certificate = format!(r#"["{}"]"#, id('1'));
+        let server = Server::json(&[(200, "[]"), (200, &by_certificate), (200, &good)]).await;
+        assert_eq!(find(&server).await.len(), 1);
+        assert!(server.requests()[1].contains(r#""format":"x509""#));
+
+        let flood: Vec<String> = (0..500).map(|n| format!("\"{n:064x}\"")).collect();
+        let flood = format!("[{}]", flood.join(","));
+        let last = format!(r#"["{:016x}{:064x}"]"#, 9, 499);
+        let server = Server::json(&[(200, &flood), (200, &last), (200, &good)]).await;
+        assert_eq!(find(&server).await.len(), 1);
+        assert_eq!(server.calls(), 3);
+
+        let server = Server::json(&[(200, "[]")]).await;
+        assert!(find(&server).await.is_empty());
+    }
+}

@@ -62,3 +62,36 @@ impl TransparencyLog for RekorV2 {
         Box::pin(self.add(session, record))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::crypto::HashAlgorithm;
+    use crate::format::x509::Certificate;
+    use crate::net::test_only_server::Server;
+    use crate::net::{Client, Limits, Roots};
+
+    async fn append(status: u16, body: &str) -> (Result<LogEntry, ServiceError>, String) {
+        let certificate = include_bytes!("../../tests/vectors/timestamp/openssl-p256-sha512/tsa.der");
+        let certificate = Certificate::from_der(certificate).unwrap();
+        let digest = HashAlgorithm::Sha256.digest(b"x");
+        let server = Server::json(&[(status, body)]).await;
+        let (client, log) = (Client::new(Roots::default(), Limits::default()), RekorV2::at(server.url("/").as_str()));
+        let session = Session::new(&client, Duration::from_secs(5));
+        let record = Record { digest, signature: b"sig", certificate: &certificate };
+        (log.unwrap().append(session, &record).await, server.requests().remove(0))
+    }
+
+    #[tokio::test]
+    async fn what_a_log_cannot_do_is_told_apart() {
+        let exists = r#"{"code":6,"message":"an equivalent entry already exists"}"#;
+        assert!(matches!(append(409, exists).await.0, Err(ServiceError::AlreadyLogged(_))));
+        assert!(matches!(append(405, "frozen").await.0, Err(ServiceError::Frozen(_))));
+        assert!(matches!(append(400, "{}").await.0, Err(ServiceError::Refused { status: 400, .. })));
+        let (answer, request) = append(201, "{}").await;
+        assert!(matches!(answer, Err(ServiceError::Answer { .. })));
+        assert!(request.contains(r#""keyDetails":"PKIX_ECDSA_P256_SHA_256""#), "{request}");
+    }
+}

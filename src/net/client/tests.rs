@@ -1,12 +1,9 @@
 //! The client against a server that misbehaves, one scripted answer a connection.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::net::test_only_server::Server;
 
 const FAST: Limits = Limits {
     connect: Duration::from_secs(1),
@@ -16,43 +13,10 @@ const FAST: Limits = Limits {
 };
 const LIMIT: usize = 64;
 
-/// A server that gives the `answers` in turn, the last one for ever; an empty answer is a silent server.
-struct Server {
-    url: Url,
-    calls: Arc<AtomicU32>,
-}
-
-impl Server {
-    async fn new(answers: &'static [&'static str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
-        let calls = Arc::new(AtomicU32::new(0));
-        let counter = Arc::clone(&calls);
-        tokio::spawn(async move {
-            loop {
-                let (mut socket, _) = listener.accept().await.unwrap();
-                let call = counter.fetch_add(1, Ordering::SeqCst) as usize;
-                let answer = answers[call.min(answers.len() - 1)];
-                tokio::spawn(async move {
-                    let _ = socket.read(&mut [0; 4096]).await;
-                    if answer.is_empty() {
-                        tokio::time::sleep(Duration::from_secs(60)).await;
-                    }
-                    let _ = socket.write_all(answer.as_bytes()).await;
-                });
-            }
-        });
-        Server { url, calls }
-    }
-
-    async fn get(&self) -> Result<Response, NetError> {
-        let client = Client::new(Roots::default(), FAST);
-        client.send(&Request::get(&self.url, LIMIT), Deadline::within(Duration::from_secs(5))).await
-    }
-
-    fn calls(&self) -> u32 {
-        self.calls.load(Ordering::SeqCst)
-    }
+async fn get(server: &Server) -> Result<Response, NetError> {
+    let client = Client::new(Roots::default(), FAST);
+    let url = server.url("/x");
+    client.send(&Request::get(&url, LIMIT), Deadline::within(Duration::from_secs(5))).await
 }
 
 const GOOD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
@@ -64,28 +28,28 @@ async fn what_may_pass_is_tried_again() {
     let cut = "HTTP";
     let limited = "HTTP/1.1 429 slow\r\nRetry-After: 0\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     for (first, name) in [(BUSY, "5xx"), (limited, "429"), (BROKEN, "truncated"), (cut, "cut"), ("", "silent")] {
-        let server = Server::new(Box::leak(Box::new([first, GOOD]))).await;
-        assert_eq!(server.get().await.unwrap().body, b"ok", "{name}");
+        let server = Server::new([first, GOOD]).await;
+        assert_eq!(get(&server).await.unwrap().body, b"ok", "{name}");
         assert_eq!(server.calls(), 2, "{name}");
     }
 }
 
 #[tokio::test]
 async fn what_does_not_pass_ends_with_the_last_fault() {
-    let server = Server::new(&[BUSY]).await;
-    let error = server.get().await.unwrap_err();
+    let server = Server::new([BUSY]).await;
+    let error = get(&server).await.unwrap_err();
     assert!(matches!(&error, NetError::Unavailable { status: 503, attempts: 3, message, .. } if message == "busy"));
     assert_eq!(server.calls(), 3);
-    assert!(matches!(Server::new(&[BROKEN]).await.get().await, Err(NetError::Connection { .. })));
-    assert!(matches!(Server::new(&[""]).await.get().await, Err(NetError::TimedOut { .. })));
+    assert!(matches!(get(&Server::new([BROKEN]).await).await, Err(NetError::Connection { .. })));
+    assert!(matches!(get(&Server::new([""]).await).await, Err(NetError::TimedOut { .. })));
 }
 
 #[tokio::test]
 async fn a_refusal_is_an_answer_and_asked_once() {
     for status in [400, 401, 404, 409, 501] {
         let answer = format!("HTTP/1.1 {status} x\r\nLocation: /y\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        let server = Server::new(Box::leak(Box::new([&*answer.leak()]))).await;
-        let response = server.get().await.unwrap();
+        let server = Server::new([answer]).await;
+        let response = get(&server).await.unwrap();
         assert_eq!((response.status, response.location.as_deref()), (status, Some("/y")));
         assert_eq!(server.calls(), 1);
     }
@@ -94,36 +58,34 @@ async fn a_refusal_is_an_answer_and_asked_once() {
 #[tokio::test]
 async fn an_answer_larger_than_the_limit_is_refused_announced_or_not() {
     let announced = "HTTP/1.1 200 OK\r\nContent-Length: 65\r\nConnection: close\r\n\r\n";
-    let chunked: &str = Box::leak(
-        format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n{}\r\n0\r\n\r\n", "x".repeat(65)).into(),
-    );
-    for answer in [announced, chunked] {
-        let server = Server::new(Box::leak(Box::new([answer]))).await;
-        assert!(matches!(server.get().await, Err(NetError::TooLarge { limit: LIMIT, .. })));
+    let chunked = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n{}\r\n0\r\n\r\n", "x".repeat(65));
+    for answer in [announced, &chunked] {
+        let server = Server::new([answer]).await;
+        assert!(matches!(get(&server).await, Err(NetError::TooLarge { limit: LIMIT, .. })));
         assert_eq!(server.calls(), 1);
     }
 }
 
 #[tokio::test]
 async fn no_redirect_is_followed() {
-    let elsewhere = Server::new(&[GOOD]).await;
-    let answer = format!("HTTP/1.1 307 x\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url);
-    let server = Server::new(Box::leak(Box::new([&*answer.leak()]))).await;
-    assert!(matches!(server.get().await, Err(NetError::Redirected { .. })));
+    let elsewhere = Server::new([GOOD]).await;
+    let answer = format!("HTTP/1.1 307 x\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n", elsewhere.url("/"));
+    let server = Server::new([answer]).await;
+    assert!(matches!(get(&server).await, Err(NetError::Redirected { .. })));
     assert_eq!(elsewhere.calls(), 0);
 }
 
 #[tokio::test]
 async fn nobody_waits_longer_than_the_bounds() {
     let server =
-        Server::new(&["HTTP/1.1 429 x\r\nRetry-After: 3600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]).await;
+        Server::new(["HTTP/1.1 429 x\r\nRetry-After: 3600\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]).await;
     let started = Instant::now();
-    let error = server.get().await.unwrap_err();
+    let error = get(&server).await.unwrap_err();
     assert!(matches!(error, NetError::AsksToWait { status: 429, wait, .. } if wait.as_secs() == 3600));
 
-    let (silent, client) = (Server::new(&[""]).await, Client::new(Roots::default(), FAST));
+    let (silent, client) = (Server::new([""]).await, Client::new(Roots::default(), FAST));
     let deadline = Deadline::within(Duration::from_millis(100));
-    let error = client.send(&Request::get(&silent.url, LIMIT), deadline).await.unwrap_err();
+    let error = client.send(&Request::get(&silent.url("/"), LIMIT), deadline).await.unwrap_err();
     assert!(matches!(error, NetError::TimedOut { .. }));
     assert!(started.elapsed() < Duration::from_secs(2));
 }
@@ -140,11 +102,11 @@ async fn a_closed_port_is_named_with_its_cause() {
 
 #[tokio::test]
 async fn what_a_server_says_cannot_steer_a_terminal() {
-    let server = Server::new(&[
+    let server = Server::new([
         "HTTP/1.1 400 x\r\nConnection: close\r\n\r\n{\"message\":\"a\\u001b[31mb\\u202ec\\nsecond line\"}",
     ])
     .await;
-    assert_eq!(server.get().await.unwrap().message(), "a[31mbc");
+    assert_eq!(get(&server).await.unwrap().message(), "a[31mbc");
 }
 
 #[test]
