@@ -6,6 +6,7 @@
 
 mod architecture;
 mod embedded_entries;
+mod robust;
 mod wycheproof;
 
 /// With `autotests = false` a file that nobody names would never run.
