@@ -20,7 +20,7 @@ unset_foreign_settings() {
     local name
     for name in $(compgen -e); do
         case $name in
-        GIT_* | GITSIGN_* | SIGSTORE_* | COSIGN_* | TUF_* | GITSEAL_* | ACTIONS_ID_TOKEN_*)
+        GIT_* | GNUPGHOME | GITSIGN_* | SIGSTORE_* | COSIGN_* | TUF_* | GITSEAL_* | ACTIONS_ID_TOKEN_*)
             case $name in GITSEAL_INTEROP_* | GITSEAL_BENCH_*) ;; *) unset "$name" ;; esac
             ;;
         esac
@@ -72,6 +72,7 @@ take_bed_away() {
         kill "$SANDBOX_PID" 2>/dev/null || true
         wait "$SANDBOX_PID" 2>/dev/null || true
     fi
+    [ -z "${GNUPGHOME:-}" ] || gpgconf --kill gpg-agent || true
     if [ "$status" -eq 0 ]; then
         rm -rf "$BED"
     else

@@ -38,8 +38,11 @@ gitseal_accepts() {
 
 # gitseal_verdict PREFIX...: what gitseal says of HEAD in ./repo, run under the command PREFIX (`env`, `without_network`)
 gitseal_verdict() {
-    (cd repo && "$@" "$GITSEAL" verify --json --certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER" HEAD) |
-        tee /dev/stderr | "$PYTHON3" -c 'import json, sys; print(json.load(sys.stdin)["verdict"])'
+    local finding
+    finding=$(cd repo && "$@" "$GITSEAL" verify --json --certificate-identity "$IDENTITY" \
+        --certificate-oidc-issuer "$ISSUER" HEAD) || true
+    printf '%s\n' "$finding" >&2
+    printf '%s' "$finding" | "$PYTHON3" -c 'import json, sys; print(json.load(sys.stdin)["verdict"])'
 }
 
 expect() {

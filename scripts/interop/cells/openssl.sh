@@ -7,7 +7,8 @@ openssl_reads_cms() {
     "$PYTHON3" "$INTEROP_DIR/cells/signature.py" repo HEAD parts
     # The leaf lives ten minutes; `any` because openssl before 3.2 knows no purpose for a code-signing leaf.
     local verify=(openssl cms -verify -binary -inform DER -in parts/cms.der -CAfile "$BED/fulcio.root.pem"
-        -certfile "$BED/fulcio.rest.pem" -purpose any -attime "$(date +%s)" -out /dev/null)
+        -purpose any -attime "$(date +%s)" -out /dev/null)
+    [ ! -s "$BED/fulcio.rest.pem" ] || verify+=(-certfile "$BED/fulcio.rest.pem")
     "${verify[@]}" -content parts/payload
     sed 's/for openssl/for OpenSSL/' parts/payload >other
     refuses "${verify[@]}" -content other
