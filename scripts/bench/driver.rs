@@ -194,7 +194,8 @@ fn main() {
         let (kept, clean) = samples(operation);
         let of = |value: fn(&Sample) -> f64, share| quantile(kept.iter().map(value).collect(), share);
         let median = of(|sample| sample.wall_ms, 0.5);
-        let against = match medians.iter().find(|(name, _)| *name == operation.compared_with && *name != operation.name) {
+        let against = match medians.iter().find(|(name, _)| *name == operation.compared_with && *name != operation.name)
+        {
             Some((name, other)) => format!("{:+.2} ms, x{:.2} {name}", median - other, median / other),
             None => String::new(),
         };

@@ -11,7 +11,7 @@ INTEROP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 DEBIAN_STABLE_SUITE=trixie
 DEBIAN_STABLE_PACKAGES="gitsign=0.13.0* cosign=2.5.0*"
 DEBIAN_NEWEST_SUITE=sid
-DEBIAN_NEWEST_PACKAGES="gitsign=0.16.1* cosign=3.1.1*"
+DEBIAN_NEWEST_PACKAGES="gitsign=0.16.1* cosign=3.1.1* sigstore-go=1.3.0*"
 # The last release of gitsign.
 GITSIGN_GO_VERSION=v0.17.1
 
@@ -72,20 +72,24 @@ CONF
     )
 }
 
-# GITSIGN_STABLE, COSIGN_STABLE: gitsign 0.13 and cosign 2.5
-need_debian_stable() {
-    cached "debian-$DEBIAN_STABLE_SUITE" fetch_debian "$DEBIAN_STABLE_SUITE" "$DEBIAN_STABLE_PACKAGES" || return 1
-    GITSIGN_STABLE=$CACHE/debian-$DEBIAN_STABLE_SUITE/root/usr/bin/gitsign
-    COSIGN_STABLE=$CACHE/debian-$DEBIAN_STABLE_SUITE/root/usr/bin/cosign
-    export GITSIGN_STABLE COSIGN_STABLE
+# need_debian SUITE PACKAGES: sets DEBIAN_BIN
+need_debian() {
+    local name
+    name=debian-$1-$(printf %s "$2" | sha256sum | cut -c 1-8)
+    cached "$name" fetch_debian "$1" "$2" || return 1
+    DEBIAN_BIN=$CACHE/$name/root/usr/bin
 }
 
-# GITSIGN_NEWEST, COSIGN_NEWEST: gitsign 0.16 and cosign 3.1
+# GITSIGN_STABLE, COSIGN_STABLE: gitsign 0.13 and cosign 2.5
+need_debian_stable() {
+    need_debian "$DEBIAN_STABLE_SUITE" "$DEBIAN_STABLE_PACKAGES" || return 1
+    export GITSIGN_STABLE=$DEBIAN_BIN/gitsign COSIGN_STABLE=$DEBIAN_BIN/cosign
+}
+
+# GITSIGN_NEWEST, COSIGN_NEWEST: gitsign 0.16 and cosign 3.1; SIGSTORE_GO: the verifier that comes with sigstore-go 1.3
 need_debian_newest() {
-    cached "debian-$DEBIAN_NEWEST_SUITE" fetch_debian "$DEBIAN_NEWEST_SUITE" "$DEBIAN_NEWEST_PACKAGES" || return 1
-    GITSIGN_NEWEST=$CACHE/debian-$DEBIAN_NEWEST_SUITE/root/usr/bin/gitsign
-    COSIGN_NEWEST=$CACHE/debian-$DEBIAN_NEWEST_SUITE/root/usr/bin/cosign
-    export GITSIGN_NEWEST COSIGN_NEWEST
+    need_debian "$DEBIAN_NEWEST_SUITE" "$DEBIAN_NEWEST_PACKAGES" || return 1
+    export GITSIGN_NEWEST=$DEBIAN_BIN/gitsign COSIGN_NEWEST=$DEBIAN_BIN/cosign SIGSTORE_GO=$DEBIAN_BIN/sigstore-go-verification
 }
 
 # --- The Go module proxy ----------------------------------------------------------------------------------------------

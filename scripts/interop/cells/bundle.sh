@@ -41,6 +41,17 @@ cosign_verifies() {
     refuses cosign_verifies_blob "$COSIGN_NEWEST" commit.sigstore.json altered "${time[@]}"
 }
 
+sigstore_go() {
+    without_network "$SIGSTORE_GO" -trustedrootJSONpath "$SANDBOX/trusted_root.json" -expectedIssuer "$ISSUER" \
+        -expectedSAN "$IDENTITY" -artifact "$@"
+}
+
+go_verifies() {
+    commit_bundle "$1"
+    sigstore_go attributes commit.sigstore.json
+    refuses sigstore_go altered commit.sigstore.json
+}
+
 python_signs() {
     echo "a file" >file
     "$SIGSTORE_PYTHON" --trust-config "$BED/trust_config.v$1.json" sign --identity-token "$SIGSTORE_ID_TOKEN" \
@@ -51,6 +62,7 @@ python_signs() {
 for generation in 1 2; do
     cell "sigstore-python verifies the bundle of a commit (Rekor v$generation)" python python_verifies $generation
     cell "sigstore-js verifies the bundle of a commit (Rekor v$generation)" node js_verifies $generation
+    cell "sigstore-go verifies the bundle of a commit (Rekor v$generation)" debian_newest go_verifies $generation
     cell "cosign 3 verifies the bundle of a commit (Rekor v$generation)" debian_newest cosign_verifies $generation
     cell "gitseal verifies what sigstore-python signed (Rekor v$generation)" python python_signs $generation
 done

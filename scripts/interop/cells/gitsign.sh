@@ -8,12 +8,17 @@ gitsign_at_home() {
     "$1" initialize --mirror "$TUF_MIRROR" --root 1.root.json
 }
 
+gitsign_verifies() {
+    (cd repo && "$1" verify --certificate-identity "$2" --certificate-oidc-issuer "$ISSUER" HEAD)
+}
+
 gitsign_embeds() {
     local gitsign=${!1}
     gitsign_at_home "$gitsign"
     export GITSIGN_REKOR_MODE=offline
     signing_repository "$gitsign"
     signed_commit "by gitsign, entry embedded"
+    gitsign_verifies "$gitsign" "$IDENTITY"
     expect "$(gitseal_verdict without_network)" good
     git -C repo config gpg.x509.program "$GITSEAL"
     without_network git -C repo verify-commit HEAD
@@ -25,6 +30,7 @@ gitsign_looks_up() {
     export GITSIGN_REKOR_MODE=online
     signing_repository "$gitsign"
     signed_commit "by gitsign, entry to be looked up"
+    gitsign_verifies "$gitsign" "$IDENTITY"
     git -C repo config gpg.x509.program "$GITSEAL"
     git config --global gitseal.onlineLookup never
     expect "$(gitseal_verdict env)" undecided
@@ -42,8 +48,8 @@ gitsign_accepts() {
     signed_commit "by gitseal, for gitsign"
     gitsign_at_home "$gitsign"
     export GITSIGN_REKOR_MODE=offline
-    (cd repo && "$gitsign" verify --certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER" HEAD)
-    (cd repo && refuses "$gitsign" verify --certificate-identity "x$IDENTITY" --certificate-oidc-issuer "$ISSUER" HEAD)
+    gitsign_verifies "$gitsign" "$IDENTITY"
+    refuses gitsign_verifies "$gitsign" "x$IDENTITY"
     git -C repo config gpg.x509.program "$gitsign"
     git -C repo verify-commit HEAD
 }
