@@ -1,1 +1,7 @@
-//! (to be written)
+//! Find what is signed, verify each, hold it against policy, and say it in one [`Finding`].
+
+pub mod finding;
+pub mod object;
+
+pub use finding::{Clock, Finding, SignedAt, Signer};
+pub use object::Judge;

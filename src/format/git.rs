@@ -152,7 +152,9 @@ pub enum Armour {
 }
 
 impl Armour {
-    fn of(text: Vec<u8>) -> Self {
+    /// Tell a signature's format by its first line.
+    #[must_use]
+    pub fn of(text: Vec<u8>) -> Self {
         if text.starts_with(BEGIN_CMS) {
             Armour::Cms(text)
         } else if BEGIN_OTHERS.iter().any(|begin| text.starts_with(begin)) {
@@ -375,4 +377,41 @@ fn without_signatures(
     }
     payload.extend_from_slice(&raw[body_at..]);
     Ok(payload)
+}
+
+/// What kind of object `payload` is the payload of, by its first header; `None` when it is none.
+#[must_use]
+pub fn recognise(payload: &[u8]) -> Option<(ObjectKind, ObjectFormat)> {
+    let (kind, rest) = match (payload.strip_prefix(b"tree "), payload.strip_prefix(b"object ")) {
+        (Some(rest), _) => (ObjectKind::Commit, rest),
+        (_, Some(rest)) => (ObjectKind::Tag, rest),
+        (None, None) => return None,
+    };
+    let id = rest.split(|c| *c == b'\n').next()?;
+    Some((kind, ObjectFormat::of_id(id)?))
+}
+
+/// The object that git makes of a payload and a signature: in a commit the signature becomes the last header, in a tag
+/// it follows the message. `None` when the payload of a commit has no end of headers.
+#[must_use]
+pub fn assemble(kind: ObjectKind, format: ObjectFormat, payload: &[u8], armour: &[u8]) -> Option<Vec<u8>> {
+    let mut raw = Vec::with_capacity(payload.len() + armour.len() + 80);
+    match kind {
+        ObjectKind::Tag => {
+            raw.extend_from_slice(payload);
+            raw.extend_from_slice(armour);
+        }
+        ObjectKind::Commit => {
+            let end = payload.windows(2).position(|pair| pair == b"\n\n")? + 1;
+            raw.extend_from_slice(&payload[..end]);
+            raw.extend_from_slice(format.signature_header().as_bytes());
+            for line in armour.strip_suffix(b"\n").unwrap_or(armour).split(|c| *c == b'\n') {
+                raw.push(b' ');
+                raw.extend_from_slice(line);
+                raw.push(b'\n');
+            }
+            raw.extend_from_slice(&payload[end..]);
+        }
+    }
+    Some(raw)
 }

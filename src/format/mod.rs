@@ -45,3 +45,9 @@ pub(crate) fn digest_algorithm(algorithm: &spki::AlgorithmIdentifierRef<'_>) -> 
         _ => None,
     }
 }
+
+/// The content of an OCTET STRING in DER, with nothing before or after it.
+pub(crate) fn octet_string(der: &[u8]) -> Option<&[u8]> {
+    use der::Decode as _;
+    <&der::asn1::OctetStringRef>::from_der(der).ok().map(der::asn1::OctetStringRef::as_bytes)
+}

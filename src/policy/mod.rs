@@ -1,1 +1,8 @@
-//! (to be written)
+//! Who may sign: what the verifier's side expects, held against what verification has proved.
+//!
+//! Policy cannot be asked about the unverified: it takes identities out of [`Verified`](crate::verify::Verified) and
+//! of S/MIME chains that hold, and nothing else.
+
+pub mod identity;
+
+pub use identity::{Expectation, ExpectedIdentities, PolicyError};

@@ -1,0 +1,279 @@
+//! Judging one git object, or one signature that git hands over together with its payload.
+//!
+//! Both ways end in the same steps: the armour, the CMS, the content binding, the [`Verifier`], the expected identity.
+//! The way through the raw object sees more: headers that git hides from the programs it calls.
+
+use jiff::Timestamp;
+
+use super::finding::{Clock, Finding, SignedAt, Signer};
+use crate::entity::{Artifact, SignatureContent, SignedEntity, cms as entity_cms};
+use crate::format::cms::SignedData;
+use crate::format::git::{self, Armour, ArmourEnd, Object, ObjectFormat, ObjectKind, SecondSignature};
+use crate::format::log_entry::LogEntry;
+use crate::format::logged_body::LoggedBody;
+use crate::format::x509::{Certificate, Identity, San};
+use crate::policy::{Expectation, ExpectedIdentities};
+use crate::verify::{Reason, Refusal, Requirements, Unverified, Verified, Verifier, content, smime};
+
+/// gitsign logs the SHA-1 name of an object even in a repository that uses another hash function.
+const LOGGED_FORMAT: ObjectFormat = ObjectFormat::Sha1;
+
+/// Everything that a verdict depends on, apart from the object.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge<'a> {
+    /// The verifier of the chosen instance.
+    pub verifier: &'a Verifier,
+    /// What may be missing.
+    pub requirements: Requirements,
+    /// Who is expected to sign, if anyone.
+    pub expected: Option<&'a ExpectedIdentities>,
+    /// The certificates of the CA file for S/MIME; empty without one.
+    pub smime_authorities: &'a [Certificate],
+    /// Whether the repository's objects may carry a second signature.
+    pub second_signature: SecondSignature,
+    /// Now: only times in the future are refused by it, and S/MIME signatures that state no time are judged at it.
+    pub now: Timestamp,
+}
+
+/// A signature with its payload, taken out of whatever held them.
+struct Signed<'a> {
+    object: Option<String>,
+    kind: Option<ObjectKind>,
+    armour: &'a [u8],
+    payload: &'a [u8],
+    /// What gitsign logs in its online mode: the object's name in hexadecimal.
+    logged_name: Option<String>,
+}
+
+impl Judge<'_> {
+    /// Judge a raw object. `tag_name` is the name by which a tag was asked for; `elsewhere` are entries that are not
+    /// embedded, found in the log or remembered: candidates, judged like any other.
+    #[must_use]
+    pub fn object(&self, kind: ObjectKind, raw: &[u8], tag_name: Option<&str>, elsewhere: &[LogEntry]) -> Finding {
+        let parsed = match Object::parse(kind, raw, self.second_signature) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let refusal = Refusal::new(Reason::ObjectMalformed, error.to_string());
+                return Finding::refused(None, Some(kind), refusal);
+            }
+        };
+        let object = parsed.format.object_id(kind, raw);
+        let refuse =
+            |reason, detail: &str| Finding::refused(Some(object.clone()), Some(kind), Refusal::new(reason, detail));
+        let armour = match &parsed.signature {
+            None => return refuse(Reason::NoSignature, "there is no signature"),
+            Some(Armour::Other(_)) => {
+                return refuse(Reason::OtherSignatureFormat, "the signature is an OpenPGP or SSH one");
+            }
+            Some(Armour::Unknown(_)) => {
+                return refuse(Reason::ArmourMalformed, "the signature does not begin with its armour");
+            }
+            Some(Armour::Cms(armour)) => armour,
+        };
+        // A signed tag under another name passes every other check (git itself looks at neither).
+        if let (Some(asked), Some(signed)) = (tag_name, &parsed.tag_name)
+            && asked != signed
+        {
+            return refuse(Reason::TagNameMismatch, &format!("the tag {asked:?} was signed as {signed:?}"));
+        }
+        let logged_name =
+            git::assemble(kind, parsed.format, &parsed.payload, armour).map(|raw| LOGGED_FORMAT.object_id(kind, &raw));
+        let signed = Signed { object: Some(object), kind: Some(kind), armour, payload: &parsed.payload, logged_name };
+        self.signed(&signed, elsewhere)
+    }
+
+    /// Judge a signature over a payload, as git hands them over: `armour` as in the signature file.
+    #[must_use]
+    pub fn detached(&self, armour: &[u8], payload: &[u8], elsewhere: &[LogEntry]) -> Finding {
+        let refused = |reason, detail: String| Finding::refused(None, None, Refusal::new(reason, detail));
+        match Armour::of(armour.to_vec()) {
+            Armour::Cms(_) => {}
+            Armour::Other(_) => {
+                return refused(Reason::OtherSignatureFormat, "the signature is an OpenPGP or SSH one".into());
+            }
+            Armour::Unknown(_) => {
+                return refused(Reason::ArmourMalformed, "the signature does not begin with its armour".into());
+            }
+        }
+        let Some((kind, format)) = git::recognise(payload) else {
+            // A push certificate, or a file: the bytes are what they are.
+            let signed = Signed { object: None, kind: None, armour, payload, logged_name: None };
+            return self.signed(&signed, elsewhere);
+        };
+        // The payload must itself be an object that git would write; its name, where the signature comes last in the
+        // headers as git puts it, is the object's.
+        let whole = git::assemble(kind, format, payload, armour);
+        let parsed = whole.as_deref().map(|raw| Object::parse(kind, raw, SecondSignature::Refused));
+        match (whole, parsed) {
+            (Some(raw), Some(Ok(parsed))) if parsed.payload == payload => {
+                let logged_name = Some(LOGGED_FORMAT.object_id(kind, &raw));
+                let object = Some(format.object_id(kind, &raw));
+                self.signed(&Signed { object, kind: Some(kind), armour, payload, logged_name }, elsewhere)
+            }
+            (_, Some(Err(error))) => refused(Reason::ObjectMalformed, error.to_string()),
+            _ => refused(Reason::ObjectMalformed, format!("the payload is no {kind}")),
+        }
+    }
+
+    fn signed(&self, signed: &Signed<'_>, elsewhere: &[LogEntry]) -> Finding {
+        let mut finding = match self.evidence(signed, elsewhere) {
+            Ok(finding) => finding,
+            Err(refusal) => Finding::refused(None, None, refusal),
+        };
+        finding.object.clone_from(&signed.object);
+        finding.kind = signed.kind;
+        self.expect(&mut finding);
+        finding
+    }
+
+    fn evidence(&self, signed: &Signed<'_>, elsewhere: &[LogEntry]) -> Result<Finding, Refusal> {
+        let (der, end) = git::decode_armour(signed.armour)
+            .map_err(|error| Refusal::new(Reason::ArmourMalformed, error.to_string()))?;
+        let message =
+            SignedData::parse(&der).map_err(|error| Refusal::new(Reason::SignatureMalformed, error.to_string()))?;
+        let keyless = message.signer_certificate().is_some_and(|leaf| self.verifier.knows_issuer_of(leaf));
+        if !keyless {
+            return self.smime(&message, signed.payload);
+        }
+        // smimesign ends its armour in an empty line, no Sigstore client does: it would be a second spelling.
+        if end == ArmourEnd::BlankLine {
+            return Err(Refusal::new(Reason::ArmourMalformed, "there is an empty line after the armour"));
+        }
+        content::check(&message, signed.payload)?;
+        let entity = entity_cms::from_cms(&message)
+            .map_err(|error| Refusal::new(Reason::SignatureMalformed, error.to_string()))?;
+        let claimed = message.signer.signing_time;
+        let outcome = self.verifier.verify(&entity, self.requirements, self.now);
+        match (outcome, &signed.logged_name) {
+            (Err(unverified), Some(name)) if unverified.refusal.reason == Reason::LogEntryMissing => {
+                Ok(self.logged_elsewhere(&entity, unverified, name, elsewhere, claimed))
+            }
+            (outcome, _) => Ok(keyless_finding(outcome, claimed)),
+        }
+    }
+
+    /// gitsign's online mode: a second signature by the same key, over the object's name, is what was logged.
+    fn logged_elsewhere(
+        &self,
+        entity: &SignedEntity,
+        unverified: Unverified,
+        name: &str,
+        elsewhere: &[LogEntry],
+        claimed: Option<Timestamp>,
+    ) -> Finding {
+        let mut last = Err(unverified);
+        for entry in elsewhere {
+            let Ok(body) = LoggedBody::parse(entry.kind, &entry.canonicalized_body) else { continue };
+            let mut logged = entity.clone();
+            logged.artifact = Artifact::Bytes(name.as_bytes().to_vec());
+            logged.signature = SignatureContent::Message(body.signature);
+            logged.material.log_entries = vec![entry.clone()];
+            // The stamp is over the embedded signature, which was judged with it already.
+            logged.material.timestamps.clear();
+            match self.verifier.verify(&logged, self.requirements, self.now) {
+                Ok(verified) => return keyless_finding(Ok(verified), claimed),
+                Err(failed) => last = Err(failed),
+            }
+        }
+        keyless_finding(last, claimed)
+    }
+
+    fn smime(&self, message: &SignedData, payload: &[u8]) -> Result<Finding, Refusal> {
+        let outcome = smime::judge(message, payload, self.smime_authorities, self.now);
+        let verified = match outcome {
+            Ok(verified) => verified,
+            Err(refusal) => {
+                let mut finding = Finding::refused(None, None, refusal);
+                finding.signed_at = message.signer.signing_time.map(|time| SignedAt { time, clock: Clock::Signer });
+                return Ok(finding);
+            }
+        };
+        let clock = if verified.time_is_stamped { Clock::Stamp } else { Clock::Signer };
+        let identity = smime_identity(&verified.certificate);
+        let mut finding = Finding {
+            object: None,
+            kind: None,
+            refusal: None,
+            signer: None,
+            signed_at: verified.time.map(|time| SignedAt { time, clock }),
+            logged: None,
+            stamps: Vec::new(),
+            has_sct: false,
+            expectation: Expectation::NotConfigured,
+        };
+        finding.signer = Some(Signer { identity, certificate: verified.certificate });
+        Ok(finding)
+    }
+
+    /// Policy, which is asked only about what is otherwise good.
+    fn expect(&self, finding: &mut Finding) {
+        let (Some(expected), Some(signer), None) = (self.expected, &finding.signer, &finding.refusal) else {
+            return;
+        };
+        if expected.include(&signer.identity) {
+            finding.expectation = Expectation::Met;
+        } else {
+            finding.expectation = Expectation::Missed;
+            let Identity { issuer, subject } = &signer.identity;
+            let detail = format!("signed by {subject:?} of {issuer:?}, who is not expected to sign here");
+            finding.refusal = Some(Refusal::new(Reason::IdentityMismatch, detail));
+        }
+    }
+}
+
+/// The entity of a raw object's signature, for export and look-up: not judged.
+///
+/// # Errors
+/// [`Refusal`] when the object has no Sigstore signature.
+pub fn entity_of(kind: ObjectKind, raw: &[u8]) -> Result<SignedEntity, Refusal> {
+    let parsed = Object::parse(kind, raw, SecondSignature::Allowed)
+        .map_err(|error| Refusal::new(Reason::ObjectMalformed, error.to_string()))?;
+    let Some(Armour::Cms(armour)) = parsed.signature else {
+        return Err(Refusal::new(Reason::NoSignature, "there is no CMS signature"));
+    };
+    let (der, _) =
+        git::decode_armour(&armour).map_err(|error| Refusal::new(Reason::ArmourMalformed, error.to_string()))?;
+    let malformed = |detail: String| Refusal::new(Reason::SignatureMalformed, detail);
+    let message = SignedData::parse(&der).map_err(|error| malformed(error.to_string()))?;
+    entity_cms::from_cms(&message).map_err(|error| malformed(error.to_string()))
+}
+
+fn keyless_finding(outcome: Result<Verified, Unverified>, claimed: Option<Timestamp>) -> Finding {
+    let (verified, refusal) = match outcome {
+        Ok(verified) => (Some(verified), None),
+        Err(Unverified { refusal, otherwise }) => (otherwise.map(|verified| *verified), Some(refusal)),
+    };
+    let signed_by_log =
+        verified.as_ref().and_then(|verified| verified.logged().iter().find_map(|logged| logged.integrated_time));
+    let stamped = verified.as_ref().and_then(|verified| verified.stamps().iter().map(|stamp| stamp.time).min());
+    let signed_at = match (signed_by_log, stamped, claimed) {
+        (Some(time), _, _) => Some(SignedAt { time, clock: Clock::Log }),
+        (None, Some(time), _) => Some(SignedAt { time, clock: Clock::Stamp }),
+        (None, None, Some(time)) => Some(SignedAt { time, clock: Clock::Signer }),
+        (None, None, None) => None,
+    };
+    let signer = verified.as_ref().and_then(|verified| {
+        let identity = verified.identity()?.clone();
+        Some(Signer { identity, certificate: verified.certificate()?.clone() })
+    });
+    Finding {
+        object: None,
+        kind: None,
+        refusal,
+        signer,
+        signed_at,
+        logged: verified.as_ref().and_then(|verified| verified.logged().first().cloned()),
+        stamps: verified.as_ref().map(|verified| verified.stamps().to_vec()).unwrap_or_default(),
+        has_sct: verified.as_ref().is_some_and(Verified::has_sct),
+        expectation: Expectation::NotConfigured,
+    }
+}
+
+/// The e-mail address, else the subject's distinguished name; the issuer is the issuing authority's.
+fn smime_identity(certificate: &Certificate) -> Identity {
+    let email = certificate.names().iter().find_map(|name| match name {
+        San::Email(email) => Some(email.clone()),
+        _ => None,
+    });
+    Identity { issuer: certificate.issuer_name(), subject: email.unwrap_or_else(|| certificate.subject_name()) }
+}

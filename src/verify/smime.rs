@@ -1,0 +1,151 @@
+//! S/MIME signatures, of smimesign and gpgsm: judged against a file of authorities that the verifier names.
+//!
+//! Such certificates live for years and no log knows the signatures. The time is that of a stamp, if there is one;
+//! otherwise it is the one that the signer claims, and the report says so: whoever steals the key can claim any.
+
+use jiff::Timestamp;
+
+use super::reason::{Reason, Refusal};
+use super::{chain, content, timestamp};
+use crate::format::cms::{SignedData, TIME_STAMP_TOKEN};
+use crate::format::timestamp_token::TimestampToken;
+use crate::format::x509::{ANY_EXTENDED_KEY_USAGE, CODE_SIGNING, Certificate, EMAIL_PROTECTION, TIME_STAMPING};
+
+/// No path is longer than this, anchor included; real ones have two or three certificates.
+const MAX_PATH_LEN: usize = 8;
+/// No more signatures than this are checked in the search for a path: names may repeat, and each check costs time.
+const MAX_SIGNATURE_CHECKS: usize = 32;
+
+/// What was proven about an S/MIME signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmimeVerified {
+    /// The signer's certificate.
+    pub certificate: Certificate,
+    /// When it was signed.
+    pub time: Option<Timestamp>,
+    /// Whether a stamp proves the time.
+    pub time_is_stamped: bool,
+}
+
+/// Check the signature alone: content, certificate, signature.
+///
+/// # Errors
+/// [`Refusal`] with the first check that failed.
+pub fn check_signature<'a>(message: &'a SignedData, payload: &[u8]) -> Result<&'a Certificate, Refusal> {
+    content::check(message, payload)?;
+    let leaf = message
+        .signer_certificate()
+        .ok_or_else(|| Refusal::new(Reason::CertificateMissing, "the signer's certificate is not in the signature"))?;
+    let key = leaf.public_key().map_err(|error| Refusal::new(Reason::KeyUnsupported, error.to_string()))?;
+    let signer = &message.signer;
+    let scheme = signer
+        .scheme(key.kind())
+        .ok_or_else(|| Refusal::new(Reason::SignatureMalformed, "the signature's algorithm does not fit the key"))?;
+    key.verify(scheme, &signer.signed_attributes, &signer.signature)
+        .map_err(|error| Refusal::new(Reason::SignatureInvalid, error.to_string()))?;
+    Ok(leaf)
+}
+
+/// Judge a signature whose certificate is not Fulcio's against `authorities`, the certificates of the CA file.
+///
+/// # Errors
+/// [`Refusal`]: [`Reason::IssuerNotTrusted`] when no path leads to one of them.
+pub fn judge(
+    message: &SignedData,
+    payload: &[u8],
+    authorities: &[Certificate],
+    now: Timestamp,
+) -> Result<SmimeVerified, Refusal> {
+    let leaf = check_signature(message, payload)?;
+    if authorities.is_empty() {
+        let detail = format!("the certificate was issued by {:?}, and no CA file is configured", leaf.issuer_name());
+        return Err(Refusal::new(Reason::IssuerNotTrusted, detail));
+    }
+    let stamped = match message.signer.unsigned_attribute(TIME_STAMP_TOKEN).and_then(|one| one.single()) {
+        Some(token) => stamped_time(token, &message.signer.signature, authorities)?,
+        None => None,
+    };
+    let time = stamped.or(message.signer.signing_time);
+    let at = time.unwrap_or(now);
+    if at > now {
+        return Err(Refusal::new(Reason::TimeInFuture, format!("the signature was made at {at}, in the future")));
+    }
+    if let Some(usages) = leaf.extended_key_usage()
+        && ![EMAIL_PROTECTION, CODE_SIGNING, ANY_EXTENDED_KEY_USAGE].iter().any(|usage| usages.contains(usage))
+    {
+        return Err(Refusal::new(Reason::PurposeWrong, "the signer's certificate is for another purpose"));
+    }
+    let purpose = leaf.extended_key_usage().and_then(|usages| usages.first()).copied();
+    chain::check_usable(leaf, &[at])?;
+    let mut search = Search { bag: &message.certificates, anchors: authorities, purpose, at, checks: 0 };
+    search.path(leaf, &mut Vec::new())?;
+    Ok(SmimeVerified { certificate: leaf.clone(), time, time_is_stamped: stamped.is_some() })
+}
+
+/// The time of a stamp whose authority leads to the CA file; `None` when no path does, for then it proves nothing.
+fn stamped_time(der: &[u8], signature: &[u8], authorities: &[Certificate]) -> Result<Option<Timestamp>, Refusal> {
+    let token =
+        TimestampToken::parse(der).map_err(|error| Refusal::new(Reason::TimestampMalformed, error.to_string()))?;
+    let info = token.info();
+    if info.imprint.algorithm().digest(signature) != info.imprint {
+        return Err(Refusal::new(Reason::TimestampMismatch, "the stamp is over another signature"));
+    }
+    let bag: Vec<Certificate> = token.certificates().iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+    let Some(leaf) = bag.iter().find(|one| token.signing_certificates().iter().all(|id| id.names(one.der()))) else {
+        return Ok(None);
+    };
+    let mut search = Search { bag: &bag, anchors: authorities, purpose: Some(TIME_STAMPING), at: info.time, checks: 0 };
+    if search.path(leaf, &mut Vec::new()).is_err() {
+        return Ok(None);
+    }
+    timestamp::check_stamper(leaf, &token, info.time)?;
+    Ok(Some(info.time))
+}
+
+/// A search for a path through a bag of certificates that nobody vouches for.
+struct Search<'a> {
+    bag: &'a [Certificate],
+    anchors: &'a [Certificate],
+    purpose: Option<const_oid::ObjectIdentifier>,
+    at: Timestamp,
+    checks: usize,
+}
+
+impl<'a> Search<'a> {
+    /// Find a path from `below` up to an anchor; `path` holds the certificates between leaf and `below`.
+    fn path(&mut self, below: &Certificate, path: &mut Vec<&'a Certificate>) -> Result<(), Refusal> {
+        if self.anchors.iter().any(|anchor| anchor.der() == below.der()) {
+            return Ok(());
+        }
+        let mut refusal = Refusal::new(
+            Reason::IssuerNotTrusted,
+            format!("no path leads from {:?} to a certificate of the CA file", below.issuer_name()),
+        );
+        if path.len() >= MAX_PATH_LEN {
+            return Err(refusal);
+        }
+        let (anchors, bag) = (self.anchors, self.bag);
+        for issuer in anchors.iter().chain(bag).filter(|one| one.subject_der() == below.issuer_der()) {
+            if path.iter().any(|earlier| earlier.der() == issuer.der()) {
+                continue;
+            }
+            self.checks += 1;
+            if self.checks > MAX_SIGNATURE_CHECKS {
+                return Err(Refusal::new(Reason::ChainInvalid, "the certificates form too many paths"));
+            }
+            let step = chain::check_issuer(issuer, path.len(), self.purpose, &[self.at])
+                .and_then(|()| chain::check_signature(below, issuer));
+            if let Err(found) = step {
+                refusal = found;
+                continue;
+            }
+            path.push(issuer);
+            match self.path(issuer, path) {
+                Ok(()) => return Ok(()),
+                Err(found) => refusal = found,
+            }
+            path.pop();
+        }
+        Err(refusal)
+    }
+}
