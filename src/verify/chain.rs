@@ -4,11 +4,10 @@
 //! chain whose key verifies the leaf. Found by signature, not by name alone, since two authorities may share a
 //! name. Stops: expired intermediates (CVE-2026-24122), an authority outside its window, a leaf that issues leaves.
 
-use const_oid::ObjectIdentifier;
 use jiff::Timestamp;
 
 use super::reason::{Reason, Refusal};
-use crate::format::x509::{ANY_EXTENDED_KEY_USAGE, Certificate};
+use crate::format::x509::{Certificate, KeyPurpose};
 use crate::trust::Authority;
 
 /// The part of an authority's chain, issuer first, that vouches for `leaf`, judged for `purpose` at each of `times`.
@@ -17,7 +16,7 @@ use crate::trust::Authority;
 pub(super) fn find_path<'a>(
     authorities: &'a [Authority],
     leaf: &Certificate,
-    purpose: ObjectIdentifier,
+    purpose: KeyPurpose,
     times: &[Timestamp],
 ) -> Result<&'a [Certificate], Refusal> {
     check_leaf(leaf, purpose, times)?;
@@ -56,7 +55,7 @@ fn check_window(authority: &Authority, times: &[Timestamp]) -> Result<(), Refusa
 fn check_path(
     leaf: &Certificate,
     path: &[Certificate],
-    purpose: ObjectIdentifier,
+    purpose: KeyPurpose,
     times: &[Timestamp],
 ) -> Result<(), Refusal> {
     let mut below = leaf;
@@ -72,7 +71,7 @@ fn check_path(
 }
 
 /// The rules for an end-entity certificate: not a CA, made for `purpose`, valid at every time.
-pub(super) fn check_leaf(leaf: &Certificate, purpose: ObjectIdentifier, times: &[Timestamp]) -> Result<(), Refusal> {
+pub(super) fn check_leaf(leaf: &Certificate, purpose: KeyPurpose, times: &[Timestamp]) -> Result<(), Refusal> {
     if !leaf.extended_key_usage().is_some_and(|usages| usages.contains(&purpose)) {
         return Err(Refusal::new(Reason::PurposeWrong, "the signer's certificate is for another purpose"));
     }
@@ -96,7 +95,7 @@ pub(super) fn check_usable(leaf: &Certificate, times: &[Timestamp]) -> Result<()
 pub(super) fn check_issuer(
     certificate: &Certificate,
     below: usize,
-    purpose: Option<ObjectIdentifier>,
+    purpose: Option<KeyPurpose>,
     times: &[Timestamp],
 ) -> Result<(), Refusal> {
     check_constraints(certificate)?;
@@ -109,7 +108,7 @@ pub(super) fn check_issuer(
     // Purposes nest: a CA that names some may issue for those only (as webpki, Go and OpenSSL read it).
     if let (Some(usages), Some(purpose)) = (certificate.extended_key_usage(), purpose)
         && !usages.contains(&purpose)
-        && !usages.contains(&ANY_EXTENDED_KEY_USAGE)
+        && !usages.contains(&KeyPurpose::Any)
     {
         return Err(Refusal::new(Reason::PurposeWrong, "a certificate in the chain is for another purpose"));
     }

@@ -30,7 +30,7 @@ pub use reason::{Reason, Refusal, Verdict};
 pub use timestamp::Stamp;
 
 use crate::entity::{SignatureContent, SignedEntity, SignerKey};
-use crate::format::x509::{CODE_SIGNING, Certificate, Identity};
+use crate::format::x509::{Certificate, Identity, KeyPurpose};
 use crate::trust::TrustedRoot;
 
 /// What a verifier may do without. Everything is required by default.
@@ -196,7 +196,7 @@ impl Verifier {
             }
             times.push(leaf.not_before());
         }
-        let path = chain::find_path(&self.root.certificate_authorities, leaf, CODE_SIGNING, &times)?;
+        let path = chain::find_path(&self.root.certificate_authorities, leaf, KeyPurpose::CodeSigning, &times)?;
         // 1. What travels along and has no place in the chain is a place for bytes that nobody vouches for.
         for other in &entity.material.chain {
             if !path.iter().any(|known| known.der() == other.der()) {

@@ -9,7 +9,7 @@ use super::reason::{Reason, Refusal};
 use super::{chain, content, timestamp};
 use crate::format::cms::{SignedData, TIME_STAMP_TOKEN};
 use crate::format::timestamp_token::TimestampToken;
-use crate::format::x509::{ANY_EXTENDED_KEY_USAGE, CODE_SIGNING, Certificate, EMAIL_PROTECTION, TIME_STAMPING};
+use crate::format::x509::{Certificate, KeyPurpose};
 
 /// No path is longer than this, anchor included; real ones have two or three certificates.
 const MAX_PATH_LEN: usize = 8;
@@ -70,12 +70,17 @@ pub fn judge(
     if at > now {
         return Err(Refusal::new(Reason::TimeInFuture, format!("the signature was made at {at}, in the future")));
     }
-    if let Some(usages) = leaf.extended_key_usage()
-        && ![EMAIL_PROTECTION, CODE_SIGNING, ANY_EXTENDED_KEY_USAGE].iter().any(|usage| usages.contains(usage))
-    {
-        return Err(Refusal::new(Reason::PurposeWrong, "the signer's certificate is for another purpose"));
-    }
-    let purpose = leaf.extended_key_usage().and_then(|usages| usages.first()).copied();
+    let fitting = [KeyPurpose::EmailProtection, KeyPurpose::CodeSigning, KeyPurpose::Any];
+    let purpose = match leaf.extended_key_usage() {
+        Some(usages) => match fitting.into_iter().find(|purpose| usages.contains(purpose)) {
+            Some(purpose) => Some(purpose),
+            None => {
+                let detail = "the signer's certificate is for another purpose";
+                return Err(Refusal::new(Reason::PurposeWrong, detail));
+            }
+        },
+        None => None,
+    };
     chain::check_usable(leaf, &[at])?;
     let mut search = Search { bag: &message.certificates, anchors: authorities, purpose, at, checks: 0 };
     search.path(leaf, &mut Vec::new())?;
@@ -94,7 +99,8 @@ fn stamped_time(der: &[u8], signature: &[u8], authorities: &[Certificate]) -> Re
     let Some(leaf) = bag.iter().find(|one| token.signing_certificates().iter().all(|id| id.names(one.der()))) else {
         return Ok(None);
     };
-    let mut search = Search { bag: &bag, anchors: authorities, purpose: Some(TIME_STAMPING), at: info.time, checks: 0 };
+    let mut search =
+        Search { bag: &bag, anchors: authorities, purpose: Some(KeyPurpose::TimeStamping), at: info.time, checks: 0 };
     if search.path(leaf, &mut Vec::new()).is_err() {
         return Ok(None);
     }
@@ -106,7 +112,7 @@ fn stamped_time(der: &[u8], signature: &[u8], authorities: &[Certificate]) -> Re
 struct Search<'a> {
     bag: &'a [Certificate],
     anchors: &'a [Certificate],
-    purpose: Option<const_oid::ObjectIdentifier>,
+    purpose: Option<KeyPurpose>,
     at: Timestamp,
     checks: usize,
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::chain;
 use super::reason::{Reason, Refusal};
 use crate::format::timestamp_token::{SignerId, TimestampToken};
-use crate::format::x509::{Certificate, TIME_STAMPING};
+use crate::format::x509::{Certificate, KeyPurpose};
 use crate::trust::Authority;
 
 /// No signature needs more stamps; sigstore-go has the same limit.
@@ -64,7 +64,7 @@ fn check_authority(authority: &Authority, token: &TimestampToken, time: Timestam
     check_stamper(&leaf, token, time)?;
     let mut below = &leaf;
     for (depth, issuer) in issuers.iter().enumerate() {
-        chain::check_issuer(issuer, depth, Some(TIME_STAMPING), &[time]).map_err(invalid)?;
+        chain::check_issuer(issuer, depth, Some(KeyPurpose::TimeStamping), &[time]).map_err(invalid)?;
         chain::check_signature(below, issuer).map_err(invalid)?;
         below = issuer;
     }
@@ -95,9 +95,9 @@ fn names(id: &SignerId, certificate: &Certificate) -> bool {
 
 /// RFC 3161 section 2.3 and RFC 5816: a certificate for stamping and nothing else, named by the signed attributes.
 pub(super) fn check_stamper(leaf: &Certificate, token: &TimestampToken, time: Timestamp) -> Result<(), Refusal> {
-    chain::check_leaf(leaf, TIME_STAMPING, &[time]).map_err(invalid)?;
+    chain::check_leaf(leaf, KeyPurpose::TimeStamping, &[time]).map_err(invalid)?;
     let broken = |detail: &str| Refusal::new(Reason::TimestampInvalid, detail);
-    if leaf.extended_key_usage() != Some(&[TIME_STAMPING]) || !leaf.extended_key_usage_is_critical() {
+    if leaf.extended_key_usage() != Some(&[KeyPurpose::TimeStamping]) || !leaf.extended_key_usage_is_critical() {
         return Err(broken("the stamp's certificate is not for stamping alone"));
     }
     if !token.signing_certificates().iter().all(|id| id.names(leaf.der())) {

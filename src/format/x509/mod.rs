@@ -38,14 +38,36 @@ const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2
 pub(super) const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
 const FULCIO_OTHER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 
-/// Extended key usage: code signing.
-pub const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
-/// Extended key usage: e-mail protection (S/MIME).
-pub const EMAIL_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");
-/// Extended key usage: time stamping (RFC 3161 section 2.3).
-pub const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
-/// Extended key usage: any (RFC 5280 section 4.2.1.12).
-pub const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+/// What a key is for (extended key usage, RFC 5280 section 4.2.1.12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyPurpose {
+    /// Signing code: Fulcio's leaves.
+    CodeSigning,
+    /// Protecting e-mail: S/MIME.
+    EmailProtection,
+    /// Time stamping (RFC 3161 section 2.3).
+    TimeStamping,
+    /// Whatever one likes.
+    Any,
+    /// Something that nothing here asks for.
+    Other,
+}
+
+impl KeyPurpose {
+    fn of(id: ObjectIdentifier) -> Self {
+        const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+        const EMAIL_PROTECTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.4");
+        const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
+        const ANY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+        match id {
+            CODE_SIGNING => KeyPurpose::CodeSigning,
+            EMAIL_PROTECTION => KeyPurpose::EmailProtection,
+            TIME_STAMPING => KeyPurpose::TimeStamping,
+            ANY => KeyPurpose::Any,
+            _ => KeyPurpose::Other,
+        }
+    }
+}
 
 /// Why a certificate could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -116,7 +138,7 @@ pub struct Certificate {
     path_len: Option<u8>,
     digital_signature: Option<bool>,
     cert_sign: Option<bool>,
-    extended_key_usage: Option<Vec<ObjectIdentifier>>,
+    extended_key_usage: Option<Vec<KeyPurpose>>,
     extended_key_usage_critical: bool,
     subject_key_id: Option<Vec<u8>>,
     scts: Option<Vec<u8>>,
@@ -249,7 +271,8 @@ impl Certificate {
                 self.cert_sign = Some(usage.key_cert_sign());
             }
             EXTENDED_KEY_USAGE => {
-                self.extended_key_usage = Some(ExtendedKeyUsage::from_der(value).map_err(malformed)?.0);
+                let usages = ExtendedKeyUsage::from_der(value).map_err(malformed)?.0;
+                self.extended_key_usage = Some(usages.into_iter().map(KeyPurpose::of).collect());
                 self.extended_key_usage_critical = extension.critical;
             }
             SUBJECT_KEY_IDENTIFIER => {
@@ -398,7 +421,7 @@ impl Certificate {
 
     /// The purposes of the key: `None` when the certificate does not say.
     #[must_use]
-    pub fn extended_key_usage(&self) -> Option<&[ObjectIdentifier]> {
+    pub fn extended_key_usage(&self) -> Option<&[KeyPurpose]> {
         self.extended_key_usage.as_deref()
     }
 
