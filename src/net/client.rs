@@ -21,8 +21,7 @@ pub const USER_AGENT: &str = concat!("gitseal/", env!("CARGO_PKG_VERSION"));
 pub struct Limits {
     /// To reach a server, TLS included.
     pub connect: Duration,
-    /// One attempt, from the first byte sent to the last received. Rekor v2 answers when the entry is in the tree, which
-    /// takes up to 20 seconds.
+    /// One attempt, from the first byte sent to the last received; a request may ask for more.
     pub attempt: Duration,
     /// How many attempts there may be.
     pub attempts: u32,
@@ -33,8 +32,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            connect: Duration::from_secs(8),
-            attempt: Duration::from_secs(25),
+            connect: Duration::from_secs(5),
+            attempt: Duration::from_secs(10),
             attempts: 4,
             first_pause: Duration::from_millis(250),
         }
@@ -108,7 +107,7 @@ impl Client {
         request: &Request<'_>,
         deadline: Deadline,
     ) -> Result<Answer, NetError> {
-        let after = self.limits.attempt.min(deadline.left());
+        let after = request.patience.unwrap_or(self.limits.attempt).min(deadline.left());
         let timed_out = |_| NetError::TimedOut { host: host(request.url), after };
         tokio::time::timeout(after, exchange(client, request)).await.map_err(timed_out)?
     }

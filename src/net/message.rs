@@ -1,5 +1,7 @@
 //! Requests and answers (RFC 9110), and what an answer says to people.
 
+use std::time::Duration;
+
 use super::address::Url;
 
 /// How much of an error answer is kept for people to read.
@@ -12,19 +14,20 @@ pub struct Request<'a> {
     pub(super) body: Option<(&'static str, Vec<u8>)>,
     pub(super) accept: &'static str,
     pub(super) max_answer: usize,
+    pub(super) patience: Option<Duration>,
 }
 
 impl<'a> Request<'a> {
     /// Fetch JSON of at most `max_answer` bytes.
     #[must_use]
     pub fn get(url: &'a Url, max_answer: usize) -> Self {
-        Request { url, body: None, accept: "application/json", max_answer }
+        Request { url, body: None, accept: "application/json", max_answer, patience: None }
     }
 
     /// Send JSON and receive JSON of at most `max_answer` bytes.
     #[must_use]
     pub fn post_json(url: &'a Url, body: Vec<u8>, max_answer: usize) -> Self {
-        Request { url, body: Some(("application/json", body)), accept: "application/json", max_answer }
+        Request { url, body: Some(("application/json", body)), accept: "application/json", max_answer, patience: None }
     }
 
     /// Send `body` and receive another type of at most `max_answer` bytes.
@@ -35,7 +38,13 @@ impl<'a> Request<'a> {
         accept: &'static str,
         max_answer: usize,
     ) -> Self {
-        Request { url, body: Some((content_type, body)), accept, max_answer }
+        Request { url, body: Some((content_type, body)), accept, max_answer, patience: None }
+    }
+
+    /// Give one attempt so long, not what is usual: for services that are slow by design.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Request { patience: Some(patience), ..self }
     }
 }
 

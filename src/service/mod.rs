@@ -6,6 +6,7 @@
 pub mod error;
 pub mod fulcio;
 pub mod id_token;
+pub mod look_up;
 pub mod rekor_v1;
 pub mod rekor_v2;
 pub mod session;
@@ -17,6 +18,6 @@ pub use fulcio::Fulcio;
 pub use id_token::{IdToken, TokenError};
 pub use rekor_v1::RekorV1;
 pub use rekor_v2::RekorV2;
-pub use session::Session;
+pub use session::{Session, wait};
 pub use timestamp_authority::TimestampAuthority;
 pub use transparency_log::{Record, TransparencyLog};

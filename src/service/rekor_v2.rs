@@ -3,6 +3,8 @@
 //! It answers when the entry is in the tree, which takes up to 20 seconds, with the finished proof. It has no clock, no
 //! index and no way to ask for one entry.
 
+use std::time::Duration;
+
 use base64ct::{Base64, Encoding as _};
 use serde_json::json;
 
@@ -15,6 +17,8 @@ use crate::net::Request;
 
 /// Largest answer: an entry with its proof and a checkpoint with many witnesses has 16 KB.
 const MAX_ENTRY_LEN: usize = 256 * 1024;
+/// How long one answer may take: the log's own bound is 20 seconds.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// A Rekor v2 server.
 #[derive(Debug, Clone)]
@@ -46,7 +50,7 @@ impl RekorV2 {
             },
         });
         let url = self.place.endpoint("/api/v2/log/entries");
-        let request = Request::post_json(&url, body.to_string().into_bytes(), MAX_ENTRY_LEN);
+        let request = Request::post_json(&url, body.to_string().into_bytes(), MAX_ENTRY_LEN).with_patience(PATIENCE);
         let response = session.send(self.place.peer(), request).await?;
         match response.status {
             200 | 201 => log_entry_json::from_protobuf_json(&response.body).map_err(|error| self.place.problem(error)),
@@ -65,8 +69,6 @@ impl TransparencyLog for RekorV2 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::crypto::HashAlgorithm;
     use crate::format::x509::Certificate;

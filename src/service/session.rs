@@ -9,6 +9,15 @@ use crate::net::{Client, Deadline, Request, Response, Url, address};
 /// longer than this nobody waits in front of `git commit` without thinking that it hangs.
 pub const SIGNING_TIME: Duration = Duration::from_secs(60);
 
+/// Wait for `work` on this thread, on a runtime made for it: one thread, and no driver that requests do not need. Paths
+/// that never talk to a service never start one.
+///
+/// # Errors
+/// When the operating system gives no event queue.
+pub fn wait<T>(work: impl Future<Output = T>) -> std::io::Result<T> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?.block_on(work))
+}
+
 /// A client and a deadline.
 #[derive(Debug, Clone, Copy)]
 pub struct Session<'a> {

@@ -1,0 +1,162 @@
+//! Signatures over commits, tags and push certificates, as git's x509 format wants them (DESIGN section 4).
+//!
+//! A detached CMS in PEM whose signed attributes are the artifact: their DER is what the key signs, what the log logs
+//! and what a Sigstore bundle would name. Log entry and stamp travel in unsigned attributes.
+
+use jiff::Timestamp;
+
+use super::error::SignError;
+use super::evidence::Witnesses;
+use super::signed_object;
+use crate::credential::{CLOCK_SKEW, Credential};
+use crate::crypto::sha256;
+use crate::entity::cms::{from_cms, to_cms};
+use crate::entity::{Artifact, SignatureContent, SignedEntity, SignerKey, VerificationMaterial};
+use crate::format::cms::{SignedData, build};
+use crate::format::git::SIGNED_MESSAGE;
+use crate::format::log_entry::LogEntry;
+use crate::format::pem;
+use crate::format::x509::{Certificate, Identity};
+use crate::service::{Fulcio, IdToken, Session, wait};
+use crate::trust::Instance;
+use crate::verify::{LogRequirement, Reason, Refusal, Requirements, Verified, Verifier, content};
+
+/// Where the log entry goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EntryPlace {
+    /// Into the signature: verifying needs no network.
+    #[default]
+    Embedded,
+    /// Into the log alone, about the object's id, as gitsign's online mode does: verifying must search for it.
+    LogOnly,
+}
+
+/// A finished signature that our own verifier has accepted.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// The armour to hand to git.
+    pub armour: String,
+    /// The certificate of the key that made it.
+    pub certificate: Certificate,
+    /// Whose it is.
+    pub identity: Identity,
+    /// The signing time in the signed attributes, by our clock.
+    pub signing_time: Timestamp,
+    /// The index of its entry over all shards of the log.
+    pub log_index: u64,
+}
+
+/// Signs git's payloads with the services of one instance.
+pub struct GitSigner<'a> {
+    instance: &'a Instance,
+    verifier: Verifier,
+    entry_place: EntryPlace,
+    clock: &'a (dyn Fn() -> Timestamp + Sync),
+}
+
+impl<'a> GitSigner<'a> {
+    /// A signer whose time comes from `clock`: signing takes a while, so one instant would not do.
+    #[must_use]
+    pub fn new(instance: &'a Instance, entry_place: EntryPlace, clock: &'a (dyn Fn() -> Timestamp + Sync)) -> Self {
+        GitSigner { instance, verifier: Verifier::new(instance.trusted_root.clone()), entry_place, clock }
+    }
+
+    /// Sign `payload` as the person that `token` names, and wait until it is done.
+    ///
+    /// # Errors
+    /// [`SignError`]: then there is no signature at all.
+    pub fn sign(&self, session: Session<'_>, token: &IdToken, payload: &[u8]) -> Result<Signed, SignError> {
+        wait(async {
+            let now = (self.clock)();
+            let config = &self.instance.signing_config;
+            // What the config lacks is found before the token travels.
+            let witnesses = Witnesses::select(config, now)?;
+            if self.entry_place == EntryPlace::LogOnly && !witnesses.log_is_searchable {
+                return Err(SignError::NotSearchable);
+            }
+            let fulcio = Fulcio::at(&config.authority(now)?.url)?;
+            let client_id = &self.instance.client_id;
+            let credential = Credential::mint(session, &fulcio, token, client_id, &self.verifier, self.clock).await?;
+            self.sign_with(session, &credential, &witnesses, payload).await
+        })?
+    }
+
+    async fn sign_with(
+        &self,
+        session: Session<'_>,
+        credential: &Credential,
+        witnesses: &Witnesses,
+        payload: &[u8],
+    ) -> Result<Signed, SignError> {
+        let signing_time = (self.clock)();
+        let attributes = build::signed_attributes(&sha256(payload), signing_time)?;
+        let signature = credential.sign(&attributes);
+        let certificate = credential.certificate();
+        let (armour, entry) = match self.entry_place {
+            EntryPlace::Embedded => {
+                let evidence = witnesses.log_and_stamp(session, &attributes, &signature, certificate).await;
+                let (entry, stamp) = evidence?;
+                let cms = to_cms(&attributes, certificate, &signature, Some(&entry), stamp.as_deref())?;
+                self.judge(&cms, payload, LogRequirement::Required)?;
+                (pem::encode(SIGNED_MESSAGE, &cms), entry)
+            }
+            EntryPlace::LogOnly => {
+                // The stamp is part of the object, so it must be there before the object has an id.
+                let stamp = witnesses.stamp(session, &signature).await?;
+                let cms = to_cms(&attributes, certificate, &signature, None, stamp.as_deref())?;
+                let armour = pem::encode(SIGNED_MESSAGE, &cms);
+                let id = signed_object::id(payload, &armour)?;
+                let signature = credential.sign(id.as_bytes());
+                let entry = witnesses.log(session, id.as_bytes(), &signature, certificate).await?;
+                self.judge(&cms, payload, LogRequirement::NotYet)?;
+                self.judge_logged_id(id, signature, certificate, &entry)?;
+                (armour, entry)
+            }
+        };
+        Ok(Signed {
+            armour,
+            certificate: certificate.clone(),
+            identity: credential.identity().clone(),
+            signing_time,
+            log_index: entry.log_index,
+        })
+    }
+
+    /// Judge the very bytes that git will get, as any reader will: parsed again, and bound to the payload.
+    fn judge(&self, cms: &[u8], payload: &[u8], log: LogRequirement) -> Result<Verified, SignError> {
+        let malformed = |error: &dyn std::fmt::Display| {
+            SignError::Refused(Refusal::new(Reason::SignatureMalformed, error.to_string()))
+        };
+        let message = SignedData::parse(cms).map_err(|error| malformed(&error))?;
+        content::check(&message, payload).map_err(SignError::Refused)?;
+        let entity = from_cms(&message).map_err(|error| malformed(&error))?;
+        self.verify(&entity, log)
+    }
+
+    /// Judge the entry about the object's id as a reader will who has looked it up.
+    fn judge_logged_id(
+        &self,
+        id: String,
+        signature: Vec<u8>,
+        certificate: &Certificate,
+        entry: &LogEntry,
+    ) -> Result<Verified, SignError> {
+        let entity = SignedEntity {
+            artifact: Artifact::Bytes(id.into_bytes()),
+            signature: SignatureContent::Message(signature),
+            material: VerificationMaterial {
+                signer: SignerKey::Certificate(Box::new(certificate.clone())),
+                chain: Vec::new(),
+                log_entries: vec![entry.clone()],
+                timestamps: Vec::new(),
+            },
+        };
+        self.verify(&entity, LogRequirement::Required)
+    }
+
+    fn verify(&self, entity: &SignedEntity, log: LogRequirement) -> Result<Verified, SignError> {
+        let requirements = Requirements { log, ..Requirements::default() };
+        let verified = self.verifier.verify(entity, requirements, (self.clock)() + CLOCK_SKEW);
+        verified.map_err(|unverified| SignError::Refused(unverified.refusal))
+    }
+}
