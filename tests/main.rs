@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod architecture;
+mod conformance;
 mod embedded_entries;
 mod robust;
 mod wycheproof;

@@ -4,6 +4,7 @@
 //! Sigstore message signature: so commits, tags, push certificates and files all share this one type. Nothing in it is
 //! believed; only [`Verifier`](crate::verify::Verifier) turns it into something that is.
 
+pub mod bundle;
 pub mod cms;
 
 use crate::crypto::{Digest, HashAlgorithm, PublicKey};

@@ -140,7 +140,7 @@ fn intoto_v002(spec: v1::Intoto) -> Result<LoggedBody, BodyError> {
     {
         return Err(BodyError::Value("payload"));
     }
-    let (_, key) = pem_key(&signed.public_key)?;
+    let key = loose_pem_key(&signed.public_key)?;
     Ok(LoggedBody { digest, signature: twice(&signed.sig, "signature")?, key })
 }
 
@@ -177,6 +177,18 @@ fn pem_key(text: &str) -> Result<(String, LoggedKey), BodyError> {
         Err(_) => return Err(BodyError::Value(WHAT)),
     };
     Ok((pem, key))
+}
+
+/// The same in an intoto entry, which holds the PEM as the client sent it: any width of line, one block.
+fn loose_pem_key(text: &str) -> Result<LoggedKey, BodyError> {
+    const WHAT: &str = "key";
+    let pem = String::from_utf8(base64(text, WHAT)?).map_err(|_| BodyError::Value(WHAT))?;
+    let (certificates, keys) = (pem::decode_all("CERTIFICATE", &pem), pem::decode_all("PUBLIC KEY", &pem));
+    match (certificates.as_deref(), keys.as_deref()) {
+        (Ok([der]), Err(PemError::NoBegin)) => Ok(LoggedKey::Certificate(der.clone())),
+        (Err(PemError::NoBegin), Ok([der])) => Ok(LoggedKey::PublicKey(der.clone())),
+        _ => Err(BodyError::Value(WHAT)),
+    }
 }
 
 /// The shapes of Rekor v1.

@@ -57,6 +57,8 @@ pub struct LogKey {
     pub base_url: String,
     /// The name under which it signs its checkpoints: the host of its URL.
     pub name: String,
+    /// The same with the port, if the URL has one: that is how Rekor v1 names itself.
+    pub name_with_port: String,
     /// How entries name it.
     pub id: LogId,
     /// The first four bytes of its signatures in checkpoints.
@@ -224,6 +226,7 @@ impl LogDocument {
             Err(error) => return Err(TrustedRootError::Key(error)),
         };
         let id = LogId::try_from(base64(&self.log_id.key_id)?).map_err(|_| TrustedRootError::LogId)?;
+        let name_with_port = authority(&self.base_url).to_owned();
         let name = host(&self.base_url).to_owned();
         let checkpoint_key_id = match self.checkpoint_key_id {
             Some(hint) => {
@@ -236,7 +239,7 @@ impl LogDocument {
             }
         };
         let valid_for = interval(self.public_key.valid_for)?;
-        Ok(Some(LogKey { base_url: self.base_url, name, id, checkpoint_key_id, key, valid_for }))
+        Ok(Some(LogKey { base_url: self.base_url, name, name_with_port, id, checkpoint_key_id, key, valid_for }))
     }
 }
 
@@ -269,11 +272,16 @@ fn interval(document: Option<IntervalDocument>) -> Result<Interval, TrustedRootE
     Ok(Interval { start: time(start)?, end: document.end.map(time).transpose()? })
 }
 
-/// The host of a URL, without scheme, user, port and path.
-fn host(url: &str) -> &str {
+/// The host and port of a URL, without scheme, user and path.
+fn authority(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split('/').next().unwrap_or_default();
-    let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    authority.rsplit_once('@').map_or(authority, |(_, host)| host)
+}
+
+/// The host alone.
+fn host(url: &str) -> &str {
+    let authority = authority(url);
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|c| c.is_ascii_digit()) => host,
         _ => authority,
@@ -306,7 +314,8 @@ mod tests {
     }
 
     #[test]
-    fn hosts_are_read_without_port() {
+    fn hosts_are_read_with_and_without_port() {
+        assert_eq!(authority("http://user@localhost:8000/path"), "localhost:8000");
         assert_eq!(host("https://log2025-1.rekor.sigstore.dev"), "log2025-1.rekor.sigstore.dev");
         assert_eq!(host("http://127.0.0.1:3000/rekor"), "127.0.0.1");
     }

@@ -87,7 +87,12 @@ fn check_proof(log: &LogKey, entry: &LogEntry) -> Result<(), Refusal> {
     let Some(proof) = &entry.inclusion_proof else { return Ok(()) };
     let checkpoint = Checkpoint::parse(&proof.checkpoint)
         .map_err(|error| Refusal::new(Reason::CheckpointMalformed, error.to_string()))?;
-    checkpoint.verify(&log.name, log.checkpoint_key_id, &log.key).map_err(|error| match error {
+    let verify = |name: &str| checkpoint.verify(name, log.checkpoint_key_id, &log.key);
+    let verified = match verify(&log.name) {
+        Err(CheckpointError::NotSigned) => verify(&log.name_with_port),
+        verified => verified,
+    };
+    verified.map_err(|error| match error {
         CheckpointError::NotSigned => {
             Refusal::new(Reason::CheckpointInvalid, format!("the checkpoint is not signed by {}", log.name))
         }

@@ -4,7 +4,7 @@
 //! weaker one. A digest that a bundle brings along is a hint and is never what is checked.
 
 use super::reason::{Reason, Refusal};
-use crate::crypto::{Digest, HashAlgorithm, KeyKind, PublicKey, SignatureScheme};
+use crate::crypto::{Digest, HashAlgorithm, KeyKind, PublicKey, SignatureInvalid, SignatureScheme};
 use crate::entity::{Artifact, SignatureContent, SignedEntity};
 use crate::format::dsse::Envelope;
 use crate::format::intoto::Statement;
@@ -21,17 +21,18 @@ pub(super) fn check(entity: &SignedEntity, key: &PublicKey) -> Result<(), Refusa
 }
 
 fn check_message(artifact: &Artifact, signature: &[u8], key: &PublicKey) -> Result<(), Refusal> {
-    let scheme = scheme_of(key.kind());
-    let outcome = match artifact {
-        Artifact::Bytes(message) => key.verify(scheme, message, signature),
-        Artifact::Digest(digest) => key.verify_digest(scheme, digest, signature),
+    let verifies = |scheme: &SignatureScheme| match artifact {
+        Artifact::Bytes(message) => key.verify(*scheme, message, signature).is_ok(),
+        Artifact::Digest(digest) => key.verify_digest(*scheme, digest, signature).is_ok(),
     };
-    outcome.map_err(|error| Refusal::new(Reason::SignatureInvalid, error.to_string()))
+    if schemes_of(key.kind()).iter().any(verifies) { Ok(()) } else { Err(invalid()) }
 }
 
 fn check_envelope(artifact: &Artifact, envelope: &Envelope, key: &PublicKey) -> Result<(), Refusal> {
-    key.verify(scheme_of(key.kind()), &envelope.pae(), &envelope.signature)
-        .map_err(|error| Refusal::new(Reason::SignatureInvalid, error.to_string()))?;
+    let pae = envelope.pae();
+    if !schemes_of(key.kind()).iter().any(|scheme| key.verify(*scheme, &pae, &envelope.signature).is_ok()) {
+        return Err(invalid());
+    }
     let mismatch = |detail: String| Refusal::new(Reason::StatementMismatch, detail);
     if envelope.payload_type != IN_TOTO {
         return Err(mismatch(format!("the envelope holds {:?}, not an in-toto statement", envelope.payload_type)));
@@ -48,13 +49,18 @@ fn check_envelope(artifact: &Artifact, envelope: &Envelope, key: &PublicKey) -> 
     }
 }
 
-/// How a key of `kind` signs an artifact.
-pub(super) fn scheme_of(kind: KeyKind) -> SignatureScheme {
+fn invalid() -> Refusal {
+    Refusal::new(Reason::SignatureInvalid, SignatureInvalid.to_string())
+}
+
+/// How a key of `kind` signs an artifact. sigstore-python signed with P-384 keys and SHA-256 until 2023, and so are
+/// most releases of CPython; the two hashes have no common output, so there is nothing to confuse.
+fn schemes_of(kind: KeyKind) -> &'static [SignatureScheme] {
     match kind {
-        KeyKind::EcdsaP256 => SignatureScheme::EcdsaSha256,
-        KeyKind::EcdsaP384 => SignatureScheme::EcdsaSha384,
-        KeyKind::EcdsaP521 => SignatureScheme::EcdsaSha512,
-        KeyKind::Ed25519 => SignatureScheme::Ed25519,
-        KeyKind::Rsa => SignatureScheme::RsaPkcs1Sha256,
+        KeyKind::EcdsaP256 => &[SignatureScheme::EcdsaSha256],
+        KeyKind::EcdsaP384 => &[SignatureScheme::EcdsaSha384, SignatureScheme::EcdsaSha256],
+        KeyKind::EcdsaP521 => &[SignatureScheme::EcdsaSha512, SignatureScheme::EcdsaSha256],
+        KeyKind::Ed25519 => &[SignatureScheme::Ed25519],
+        KeyKind::Rsa => &[SignatureScheme::RsaPkcs1Sha256],
     }
 }
