@@ -264,6 +264,7 @@ fn log_key(key: &ServiceKey, window: (i64, i64)) -> LogKey {
     LogKey {
         base_url: format!("https://{HOST}"),
         name: HOST.into(),
+        name_with_port: HOST.into(),
         id,
         checkpoint_key_id: [id[0], id[1], id[2], id[3]],
         key: key.public_key().clone(),
