@@ -24,8 +24,7 @@ use exit::Exit;
 pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(end_on_panic));
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let exit = if gpg_arguments::is_gpg_style(&arguments) { gpg::run(&arguments) } else { commands::run(&arguments) };
-    exit.into()
+    if gpg_arguments::is_gpg_style(&arguments) { gpg::run(&arguments).into() } else { commands::run(&arguments) }
 }
 
 /// End the process at any panic, in any thread. Status lines are written last and at once, so nothing good has been

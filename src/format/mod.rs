@@ -13,6 +13,8 @@ pub mod experimental;
 pub mod git;
 pub mod intoto;
 pub mod issue;
+#[cfg(feature = "sandbox")]
+pub mod jws;
 pub mod log_entry;
 pub mod log_entry_json;
 pub mod logged_body;

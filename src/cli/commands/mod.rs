@@ -1,9 +1,12 @@
 //! The commands for people: one file each, and the command line that names them.
 
 pub mod init;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod version;
 
 use std::ffi::OsString;
+use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -33,12 +36,16 @@ pub struct CommandLine {
 pub enum Command {
     /// Make git sign with gitseal, or undo that.
     Init(init::Init),
+    /// Run a whole Sigstore on this machine, to try things out and for tests.
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandbox::SandboxArgs),
     /// Say which gitseal this is.
     Version(version::Version),
 }
 
-/// Run the command that `arguments` (program name excluded) name.
-pub fn run(arguments: &[OsString]) -> Exit {
+/// Run the command that `arguments` (program name excluded) name. The exit code is an [`Exit`], but for `sandbox run`,
+/// which hands on its command's.
+pub fn run(arguments: &[OsString]) -> ExitCode {
     let mut streams = Streams::stderr();
     let program = std::iter::once(OsString::from("gitseal"));
     let line = match CommandLine::try_parse_from(program.chain(arguments.iter().cloned())) {
@@ -46,14 +53,16 @@ pub fn run(arguments: &[OsString]) -> Exit {
         Err(error) => {
             // clap prints help to stdout and complaints to stderr; only the exit code is ours to say.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Good };
+            return if error.use_stderr() { Exit::Usage } else { Exit::Good }.into();
         }
     };
     let outcome = match line.command {
         Command::Init(init) => init.run(),
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),
         Command::Version(version) => version.run(),
     };
-    outcome.unwrap_or_else(|error: CliError| error.report(&mut streams))
+    outcome.unwrap_or_else(|error: CliError| error.report(&mut streams)).into()
 }
 
 /// Print the help that `gitseal --help` asks for.

@@ -1,0 +1,382 @@
+//! The server: opens the folder, writes the documents, listens, and stops.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::connection::{CuttableListener, Scissors};
+use super::environment::{self, Variable};
+use super::faults::{self, Fault, Faults, Rule, Service};
+use super::folder::{Folder, FolderError};
+use super::fulcio::{Fulcio, FulcioError};
+use super::oidc::{AUDIENCE, Oidc};
+use super::rekor_v1::{RekorError, RekorV1};
+use super::rekor_v2::RekorV2;
+use super::reply::Refusal;
+use super::tsa::Tsa;
+use super::{documents, fulcio, oidc, rekor_v1, rekor_v2, tsa};
+use crate::crypto::KeyKind;
+
+/// The largest request: an attestation in an envelope, in base64, in JSON.
+const MAX_REQUEST_LEN: usize = 8 * 1024 * 1024;
+/// Authorities and logs are valid from this long before the folder was made: a clock may be set back.
+const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
+/// How long the token for a child process is good for: as long as anybody works in a sandbox.
+const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+/// How often the token file is renewed; its tokens live for ten minutes.
+const RENEWAL: Duration = Duration::from_secs(240);
+
+/// Which of the two logs the signing config names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RekorVersion {
+    /// Rekor v1, whose promise says when.
+    #[default]
+    V1,
+    /// Rekor v2, and the timestamp authority that it needs.
+    V2,
+}
+
+/// How a sandbox is started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; loopback only. Port 0 means the port of the last time, or a free one.
+    pub listen: SocketAddr,
+    /// Whom the issuer vouches for, unless a login hint says otherwise.
+    pub identity: String,
+    /// Which log the signing config names.
+    pub rekor: RekorVersion,
+    /// What goes wrong from the start.
+    pub faults: Vec<Rule>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            identity: "dev@example.com".to_owned(),
+            rekor: RekorVersion::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+/// Why the sandbox does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The folder or a file in it.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The authorities.
+    #[error(transparent)]
+    Authority(#[from] FulcioError),
+    /// The logs.
+    #[error(transparent)]
+    Log(#[from] RekorError),
+    /// The address is not a loopback address.
+    #[error("{0} is not a loopback address; the sandbox gives everybody every identity")]
+    NotLoopback(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Everything that the handlers share.
+pub(super) struct Services {
+    pub(super) base: String,
+    pub(super) oidc: Oidc,
+    pub(super) fulcio: Fulcio,
+    pub(super) rekor_v1: RekorV1,
+    pub(super) rekor_v2: RekorV2,
+    pub(super) tsa: Tsa,
+    pub(super) faults: Faults,
+}
+
+/// The sandbox.
+#[derive(Debug)]
+pub struct Sandbox;
+
+/// A sandbox that listens; it stops when this value is dropped.
+pub struct Running {
+    services: Arc<Services>,
+    folder: Arc<Folder>,
+    variables: Vec<Variable>,
+    identity: String,
+    server: JoinHandle<io::Result<()>>,
+    renewal: JoinHandle<()>,
+}
+
+impl Sandbox {
+    /// Start a sandbox in `dir`, which keeps its keys and logs, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`SandboxError`]
+    pub async fn start(dir: &Path, options: Options) -> Result<Running, SandboxError> {
+        if !options.listen.ip().is_loopback() {
+            return Err(SandboxError::NotLoopback(options.listen));
+        }
+        let folder = Arc::new(Folder::open(dir)?);
+        folder.remove("ready")?;
+        let (listener, address) = listen(&folder, options.listen).await?;
+        let start = born(&folder)?;
+        let base = format!("http://{address}");
+        let host = address.ip().to_string();
+        let oidc_key = folder.key("oidc", KeyKind::EcdsaP256)?;
+        let services = Arc::new(Services {
+            oidc: Oidc::new(format!("{base}/oidc"), oidc_key, options.identity.clone()),
+            fulcio: Fulcio::open(&folder, start)?,
+            rekor_v1: RekorV1::open(&folder, &host)?,
+            rekor_v2: RekorV2::open(&folder, &host)?,
+            tsa: Tsa::open(&folder, start)?,
+            faults: Faults::new(options.faults),
+            base,
+        });
+        let variables = publish(&folder, &services, options.rekor, start)?;
+        let app = router(Arc::clone(&services)).into_make_service_with_connect_info::<Scissors>();
+        let server = tokio::spawn(async move { axum::serve(CuttableListener(listener), app).await });
+        let renewal = tokio::spawn(renew(Arc::clone(&folder), Arc::clone(&services), options.identity.clone()));
+        folder.write("ready", format!("{}\n", services.base).as_bytes())?;
+        Ok(Running { services, folder, variables, identity: options.identity, server, renewal })
+    }
+}
+
+impl Running {
+    /// Where everything is: the base of Fulcio, both Rekors, and the sandbox's own pages.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.services.base
+    }
+
+    /// The OIDC issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.services.oidc.issuer()
+    }
+
+    /// The timestamp authority.
+    #[must_use]
+    pub fn timestamp_url(&self) -> String {
+        format!("{}/api/v1/timestamp", self.services.base)
+    }
+
+    /// The TUF repository.
+    #[must_use]
+    pub fn tuf_url(&self) -> String {
+        format!("{}/tuf", self.services.base)
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The variables by which programs find it; the token is [`Running::session_token`].
+    #[must_use]
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// A token of the configured identity that lasts a working day.
+    #[must_use]
+    pub fn session_token(&self) -> String {
+        self.services.oidc.token(&self.identity, AUDIENCE, None, SESSION_LIFETIME, Timestamp::now())
+    }
+
+    /// A token of `identity` that lasts for `lifetime`, which may be negative.
+    #[must_use]
+    pub fn token(&self, identity: &str, lifetime: SignedDuration) -> String {
+        self.services.oidc.token(identity, AUDIENCE, None, lifetime, Timestamp::now())
+    }
+
+    /// Switch on `rules` instead of the present faults.
+    pub fn set_faults(&self, rules: Vec<Rule>) {
+        self.services.faults.set(rules);
+    }
+
+    /// Wait until the server fails; it does not end by itself.
+    ///
+    /// # Errors
+    /// What made it fail.
+    pub async fn wait(&mut self) -> io::Result<()> {
+        (&mut self.server).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.renewal.abort();
+        // Best effort: a file that says "ready" is checked by connecting anyway.
+        let _ = self.folder.remove("ready");
+    }
+}
+
+/// Port 0 is the port of the last time if it can be had again: documents that somebody copied stay true.
+async fn listen(folder: &Folder, address: SocketAddr) -> Result<(TcpListener, SocketAddr), SandboxError> {
+    let last = folder.read("port")?.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u16>().ok());
+    let again = match last {
+        Some(port) if address.port() == 0 => TcpListener::bind((address.ip(), port)).await.ok(),
+        _ => None,
+    };
+    let failed = |source| SandboxError::Listen { address, source };
+    let listener = match again {
+        Some(listener) => listener,
+        None => TcpListener::bind(address).await.map_err(failed)?,
+    };
+    let bound = listener.local_addr().map_err(failed)?;
+    folder.write("port", format!("{}\n", bound.port()).as_bytes())?;
+    Ok((listener, bound))
+}
+
+/// When the folder was made, less [`BACKDATED`]; the same at every start, and so are the documents.
+fn born(folder: &Folder) -> Result<Timestamp, SandboxError> {
+    let stored = folder.read("born")?.and_then(|text| String::from_utf8(text).ok()?.trim().parse().ok());
+    if let Some(born) = stored {
+        return Ok(born);
+    }
+    let now = Timestamp::now() - BACKDATED;
+    let born = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    folder.write("born", format!("{born}\n").as_bytes())?;
+    Ok(born)
+}
+
+fn publish(
+    folder: &Folder,
+    services: &Services,
+    rekor: RekorVersion,
+    start: Timestamp,
+) -> Result<Vec<Variable>, SandboxError> {
+    let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
+    let trusted_root = documents::trusted_root(services, start);
+    let signing_config = documents::signing_config(services, rekor, start);
+    folder.write("trusted_root.json", &pretty(&trusted_root))?;
+    folder.write("signing_config.json", &pretty(&signing_config))?;
+    for (name, version) in
+        [("signing_config_rekor_v1.json", RekorVersion::V1), ("signing_config_rekor_v2.json", RekorVersion::V2)]
+    {
+        folder.write(name, &pretty(&documents::signing_config(services, version, start)))?;
+    }
+    let both = documents::client_trust_config(&trusted_root, &signing_config);
+    folder.write("client_trust_config.json", &pretty(&both))?;
+    for (name, content) in documents::legacy_targets(services) {
+        folder.write(name, content.as_bytes())?;
+    }
+    let variables = environment::variables(folder.path(), &services.base, services.oidc.issuer(), rekor);
+    folder.write("env", environment::shell(&variables).as_bytes())?;
+    Ok(variables)
+}
+
+/// Keep the token file fresh.
+async fn renew(folder: Arc<Folder>, services: Arc<Services>, identity: String) {
+    let mut ticks = tokio::time::interval(RENEWAL);
+    loop {
+        ticks.tick().await;
+        let token = services.oidc.token(&identity, AUDIENCE, None, oidc::TOKEN_LIFETIME, Timestamp::now());
+        // When the folder has gone there is nobody left to read it.
+        let _ = folder.write("id-token", token.as_bytes());
+    }
+}
+
+fn router(services: Arc<Services>) -> axum::Router {
+    axum::Router::new()
+        .merge(oidc::routes())
+        .merge(fulcio::routes())
+        .merge(rekor_v1::routes())
+        .merge(rekor_v2::routes())
+        .merge(tsa::routes())
+        .route("/sandbox/faults", get(list_faults).post(set_faults).delete(clear_faults))
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&services), misbehave))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_LEN))
+        .with_state(services)
+}
+
+/// Which service a path belongs to; `None` for the sandbox's own.
+fn service_of(path: &str) -> Option<Service> {
+    const PREFIXES: [(&str, Service); 12] = [
+        ("/oidc/", Service::Oidc),
+        ("/token", Service::Oidc),
+        ("/api/v1/signingCert", Service::Fulcio),
+        ("/api/v2/signingCert", Service::Fulcio),
+        ("/api/v2/trustBundle", Service::Fulcio),
+        ("/api/v2/configuration", Service::Fulcio),
+        ("/api/v1/rootCert", Service::Fulcio),
+        ("/api/v1/timestamp", Service::Tsa),
+        ("/tuf/", Service::Tuf),
+        ("/api/v1/", Service::Rekor),
+        ("/api/v2/", Service::Rekor),
+        ("/ct/", Service::Fulcio),
+    ];
+    PREFIXES.iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, service)| *service)
+}
+
+/// The faults that need no look at the request.
+async fn misbehave(
+    State(services): State<Arc<Services>>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let fault = service_of(request.uri().path()).and_then(|service| services.faults.transport(service));
+    match fault {
+        Some(Fault::Slow(delay)) => tokio::time::sleep(delay).await,
+        Some(Fault::Unavailable) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "code": 503, "message": "fault" }))).into_response();
+        }
+        Some(Fault::TooManyRequests) => {
+            let body = Json(json!({ "code": 429, "message": "fault" }));
+            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, "1")], body).into_response();
+        }
+        Some(Fault::CutConnection) => {
+            scissors.cut();
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        _ => {}
+    }
+    next.run(request).await
+}
+
+#[derive(Deserialize)]
+struct FaultRequest {
+    faults: Vec<String>,
+}
+
+async fn list_faults(State(services): State<Arc<Services>>) -> Json<Value> {
+    let rules: Vec<_> = services.faults.list().iter().map(Rule::to_string).collect();
+    Json(json!({ "faults": rules, "known": faults::NAMES }))
+}
+
+async fn set_faults(
+    State(services): State<Arc<Services>>,
+    Json(request): Json<FaultRequest>,
+) -> Result<Json<Value>, Refusal> {
+    if request.faults.len() > faults::MAX_RULES {
+        return Err(Refusal::bad_request(format!("at most {} faults", faults::MAX_RULES)));
+    }
+    let rules = request.faults.iter().map(|text| text.parse()).collect::<Result<Vec<Rule>, _>>();
+    services.faults.set(rules.map_err(Refusal::bad_request)?);
+    Ok(list_faults(State(services)).await)
+}
+
+async fn clear_faults(State(services): State<Arc<Services>>) -> Json<Value> {
+    services.faults.set(Vec::new());
+    list_faults(State(services)).await
+}

@@ -1,0 +1,112 @@
+//! The timestamp authority (RFC 3161 over HTTP, section 3.4), with a P-256 key below a P-384 root.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+
+use super::faults::{Fault, Service};
+use super::folder::Folder;
+use super::fulcio::{AUTHORITY_LIFETIME, FulcioError, serial, stored};
+use super::reply::Refusal;
+use super::server::Services;
+use crate::crypto::{EphemeralKey, KeyKind, Keypair, ServiceKey};
+use crate::format::issue::{Authority, DistinguishedName, Subject, Validity};
+use crate::format::pem;
+use crate::format::timestamp::{Accuracy, Failure, TimestampError, TimestampRequest, TstInfo, grant, refuse};
+use crate::format::timestamp_token;
+
+/// The policy of Sigstore's own authority (OID 1.3.6.1.4.1.57264.2).
+const POLICY: &str = "1.3.6.1.4.1.57264.2";
+const QUERY: &str = "application/timestamp-query";
+const REPLY: &str = "application/timestamp-reply";
+
+/// The authority.
+pub(super) struct Tsa {
+    key: ServiceKey,
+    /// Leaf first, root last, in DER.
+    chain: Vec<Vec<u8>>,
+}
+
+impl Tsa {
+    pub(super) fn open(folder: &Folder, start: Timestamp) -> Result<Self, FulcioError> {
+        let root_key = folder.key("tsa-root", KeyKind::EcdsaP384)?;
+        let key = folder.key("tsa", KeyKind::EcdsaP256)?;
+        let name = |common_name: &str| DistinguishedName {
+            organization: "gitseal sandbox".to_owned(),
+            common_name: common_name.to_owned(),
+        };
+        let validity = Validity { not_before: start, not_after: start + AUTHORITY_LIFETIME };
+        let root_name = name("tsa root");
+        let root = Authority { name: &root_name, key: &root_key };
+        let root_der = stored(folder, "tsa-root", || root.root(serial(), validity))?;
+        let leaf_der = stored(folder, "tsa", || {
+            let subject = Subject { serial: serial(), validity, public_key: key.public_key() };
+            root.timestamper(&name("tsa"), &subject)
+        })?;
+        Ok(Tsa { key, chain: vec![leaf_der, root_der] })
+    }
+
+    /// Leaf and root, in DER.
+    pub(super) fn chain(&self) -> &[Vec<u8>] {
+        &self.chain
+    }
+
+    fn answer(&self, query: &[u8], key: &dyn Keypair, now: Timestamp) -> Vec<u8> {
+        let request = match TimestampRequest::parse(query) {
+            Ok(request) => request,
+            Err(error @ TimestampError::UnsupportedDigest(_)) => {
+                return refuse(Failure::BadAlgorithm, &error.to_string());
+            }
+            Err(error @ TimestampError::CriticalExtension) => {
+                return refuse(Failure::UnacceptedExtension, &error.to_string());
+            }
+            Err(error) => return refuse(Failure::BadDataFormat, &error.to_string()),
+        };
+        if request.policy.as_deref().is_some_and(|policy| policy != POLICY) {
+            return refuse(Failure::UnacceptedPolicy, "stamps are made under one policy only");
+        }
+        let mut number = serial();
+        // Positive and in its shortest form, whatever the bytes are.
+        number[0] = number[0] & 0x3f | 0x40;
+        let info = TstInfo {
+            policy: POLICY.to_owned(),
+            imprint: request.imprint,
+            serial: number.to_vec(),
+            time: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
+            accuracy: Some(Accuracy { seconds: 1, ..Accuracy::default() }),
+            ordering: false,
+            nonce: request.nonce,
+        };
+        let leaf = &self.chain[0];
+        let embedded: &[&[u8]] = if request.wants_certificate { &[leaf] } else { &[] };
+        match timestamp_token::sign(&info, leaf, embedded, now, key) {
+            Ok(token) => grant(&token),
+            Err(error) => refuse(Failure::BadRequest, &error.to_string()),
+        }
+    }
+}
+
+pub(super) fn routes() -> axum::Router<Arc<Services>> {
+    axum::Router::new().route("/api/v1/timestamp", post(stamp)).route("/api/v1/timestamp/certchain", get(chain))
+}
+
+async fn stamp(State(services): State<Arc<Services>>, headers: HeaderMap, query: Bytes) -> Result<Response, Refusal> {
+    if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != QUERY) {
+        return Err(Refusal::bad_request(format!("the content type must be {QUERY}")));
+    }
+    let tsa = &services.tsa;
+    let rogue = services.faults.strikes(Service::Tsa, Fault::WrongKey).then(EphemeralKey::generate);
+    let key: &dyn Keypair = rogue.as_ref().map_or(&tsa.key as &dyn Keypair, |key| key);
+    let reply = tsa.answer(&query, key, Timestamp::now());
+    Ok((StatusCode::OK, [(header::CONTENT_TYPE, REPLY)], reply).into_response())
+}
+
+async fn chain(State(services): State<Arc<Services>>) -> Response {
+    let text: String = services.tsa.chain.iter().map(|der| pem::encode("CERTIFICATE", der)).collect();
+    ([(header::CONTENT_TYPE, "application/pem-certificate-chain")], text).into_response()
+}
