@@ -7,7 +7,10 @@
 mod architecture;
 mod conformance;
 mod embedded_entries;
+mod forge;
 mod robust;
+mod splice;
+mod times;
 mod wycheproof;
 
 /// With `autotests = false` a file that nobody names would never run.

@@ -389,6 +389,7 @@ fn algorithm_to_der(scheme: SignatureScheme) -> Result<Vec<u8>, IssueError> {
     let oid = match scheme {
         SignatureScheme::EcdsaSha256 => ECDSA_SHA256,
         SignatureScheme::EcdsaSha384 => ECDSA_SHA384,
+        SignatureScheme::Ed25519 => ED25519,
         other => return Err(IssueError::UnsupportedScheme(other)),
     };
     Ok(asn1::sequence(&[&asn1::oid(oid)]))
