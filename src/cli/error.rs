@@ -1,6 +1,7 @@
 //! The error at the outermost face: what happened, what to do about it, and how the process ends.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -8,7 +9,10 @@ use super::exit::Exit;
 use super::gpg_arguments::ArgumentError;
 use super::settings::SettingsError;
 use super::streams::Streams;
+use crate::policy::PolicyError;
 use crate::repo::RepoError;
+use crate::service::look_up::LookUpError;
+use crate::verify::Refusal;
 
 /// Why a run of gitseal failed.
 #[derive(Debug, Error)]
@@ -29,6 +33,38 @@ pub enum CliError {
         action: String,
         /// What the system says.
         source: io::Error,
+    },
+    /// A file that was named and cannot be read.
+    #[error("cannot read {what} in {}: {source}", .path.display())]
+    File {
+        /// What it should hold.
+        what: String,
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file that is not what it should be.
+    #[error("{}: {cause}", .path.display())]
+    Document {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// The expected identities.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// The log could not be asked.
+    #[error(transparent)]
+    LookUp(#[from] LookUpError),
+    /// An object without the signature that was asked for.
+    #[error("{object}: {refusal}")]
+    NoEntity {
+        /// Its name.
+        object: String,
+        /// Why there is none.
+        refusal: Refusal,
     },
     /// More input than anybody needs.
     #[error("{what} is longer than {limit} bytes")]
@@ -62,6 +98,17 @@ impl CliError {
         CliError::Io { action: action.into(), source }
     }
 
+    /// A file that cannot be read.
+    #[must_use]
+    pub fn file(what: &str, path: &Path, source: io::Error) -> Self {
+        CliError::File { what: what.to_owned(), path: path.to_owned(), source }
+    }
+
+    /// A file that was read and is not what it should be.
+    pub fn document(path: &Path, cause: impl ToString) -> Self {
+        CliError::Document { path: path.to_owned(), cause: cause.to_string() }
+    }
+
     /// What a person should do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -76,6 +123,12 @@ impl CliError {
                 Some("the object database is damaged or was tampered with; run 'git fsck'".into())
             }
             CliError::Usage { hint, .. } => Some(hint.clone()),
+            CliError::Document { .. } => {
+                Some("name another file, or see gitseal-config(5) for what belongs in it".into())
+            }
+            CliError::LookUp(error) => Some(error.hint().to_owned()),
+            CliError::NoEntity { refusal, .. } => refusal.reason.hint().map(str::to_owned),
+            CliError::Policy(_) => Some("gitseal-config(5) shows how to say whom you expect".into()),
             _ => None,
         }
     }
@@ -86,8 +139,9 @@ impl CliError {
         match self {
             // Bytes under a false name are a forgery until proven otherwise, not a matter of usage.
             CliError::Repo(RepoError::Misnamed { .. }) | CliError::TooLarge { .. } => Exit::Bad,
+            CliError::LookUp(_) | CliError::NoEntity { .. } => Exit::Bad,
             CliError::Io { .. } | CliError::Git { .. } => Exit::Internal,
-            CliError::Arguments(_) | CliError::Settings(_) | CliError::Repo(_) | CliError::Usage { .. } => Exit::Usage,
+            _ => Exit::Usage,
         }
     }
 

@@ -2,8 +2,10 @@
 
 use std::process::ExitCode;
 
+use crate::verify::Verdict;
+
 /// How a run of gitseal ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// Done; what was judged is good.
     Good = 0,
@@ -20,5 +22,30 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit as u8)
+    }
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Good => Exit::Good,
+            Verdict::Bad | Verdict::Unsigned => Exit::Bad,
+            Verdict::Undecided => Exit::Undecided,
+        }
+    }
+}
+
+impl Exit {
+    /// Of two ends the worse one: a proof against something outranks a question that could not be asked.
+    #[must_use]
+    pub fn worse(self, other: Exit) -> Exit {
+        let rank = |exit| match exit {
+            Exit::Good => 0,
+            Exit::Undecided => 1,
+            Exit::Usage => 2,
+            Exit::Bad => 3,
+            Exit::Internal => 4,
+        };
+        if rank(other) > rank(self) { other } else { self }
     }
 }

@@ -1,4 +1,7 @@
 //! git's program protocol: sign a payload, or judge a detached signature, in the manner of gpg.
+//!
+//! The payload is read to its end before anything else, and the status lines are written last and at once. stdout
+//! carries a signature and nothing else: every byte on it lands in the commit.
 
 use std::ffi::OsString;
 
@@ -6,9 +9,14 @@ use super::commands;
 use super::commands::version;
 use super::error::CliError;
 use super::exit::Exit;
-use super::gpg_arguments::{self, GpgRequest};
+use super::gpg_arguments::{self, GpgRequest, Input, StatusFd};
+use super::input::{self, MAX_PAYLOAD_LEN, MAX_SIGNATURE_LEN};
+use super::judgement::Bench;
 use super::output;
+use super::report;
+use super::status::StatusLines;
 use super::streams::Streams;
+use super::world::World;
 
 /// Do what the command line of a signature program asks for.
 pub fn run(arguments: &[OsString]) -> Exit {
@@ -16,10 +24,34 @@ pub fn run(arguments: &[OsString]) -> Exit {
         Err(error) => Err(error.into()),
         Ok(GpgRequest::Help) => Ok(commands::help()),
         Ok(GpgRequest::Version) => output::line(&version::line()).map(|()| Exit::Good),
-        Ok(GpgRequest::Sign { .. } | GpgRequest::Verify { .. }) => Err(CliError::Usage {
-            problem: "this build cannot sign or verify".into(),
-            hint: "build a later one".into(),
-        }),
+        Ok(GpgRequest::Sign { .. }) => {
+            Err(CliError::Usage { problem: "this build cannot sign".into(), hint: "build a later one".into() })
+        }
+        Ok(GpgRequest::Verify { signature, payload, status }) => return verify(&signature, &payload, status),
     };
     outcome.unwrap_or_else(|error| error.report(&mut Streams::stderr()))
+}
+
+/// Judge a detached signature. git reads the status lines; people read stderr, where git shows it.
+fn verify(signature: &Input, payload: &Input, status: StatusFd) -> Exit {
+    let mut streams = Streams::stderr();
+    let (lines, exit) = match judge(signature, payload, &mut streams) {
+        Ok(finding) => {
+            report::story(&finding, &mut streams);
+            (report::status_lines(&finding), Exit::from(finding.verdict()))
+        }
+        Err(error) => (StatusLines::undecided(None), error.report(&mut streams)),
+    };
+    match lines.write(status) {
+        Ok(()) => exit,
+        // A verdict that did not arrive whole must not look like success.
+        Err(error) => CliError::io("write the status lines", error).report(&mut streams),
+    }
+}
+
+fn judge(signature: &Input, payload: &Input, streams: &mut Streams) -> Result<crate::audit::Finding, CliError> {
+    let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
+    let signature = input::read(signature, "the signature", MAX_SIGNATURE_LEN)?;
+    let world = World::read(streams)?;
+    Ok(Bench::new(&world)?.detached(&world, &signature, &payload))
 }

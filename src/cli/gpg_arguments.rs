@@ -180,6 +180,13 @@ pub fn is_gpg_style(arguments: &[OsString]) -> bool {
     arguments.first().is_some_and(|first| first.as_encoded_bytes().starts_with(b"-"))
 }
 
+/// Every option, as it is typed: for the test that holds the man page to them.
+#[cfg(test)]
+pub(super) fn all_options() -> impl Iterator<Item = String> {
+    let long = LONG.iter().map(|(name, _)| format!("--{name}"));
+    long.chain(SHORT.iter().map(|(letter, _)| format!("-{}", char::from(*letter))))
+}
+
 /// Read a command line, program name excluded.
 ///
 /// # Errors

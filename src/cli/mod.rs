@@ -9,7 +9,15 @@ pub mod error;
 pub mod exit;
 pub mod gpg;
 pub mod gpg_arguments;
+pub mod input;
+pub mod instance;
+pub mod judgement;
+pub mod lookup;
+#[cfg(test)]
+mod man_pages;
 pub mod output;
+pub mod pins;
+pub mod report;
 pub mod settings;
 pub mod status;
 pub mod streams;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::error::CliError;
 use super::streams::neutral;
@@ -21,11 +21,31 @@ pub fn line(text: &str) -> Result<(), CliError> {
 /// # Errors
 /// stdout does not take it.
 pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
+    write(&ascii_json(value, PrettyFormatter::new())?)
+}
+
+/// Print `value` as one line of JSON in ASCII.
+///
+/// # Errors
+/// stdout does not take it.
+pub fn json_line<T: Serialize>(value: &T) -> Result<(), CliError> {
+    write(&ascii_json(value, CompactFormatter)?)
+}
+
+fn ascii_json<T: Serialize>(value: &T, formatter: impl Formatter) -> Result<Vec<u8>, CliError> {
     let mut text = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut text, Ascii { pretty: PrettyFormatter::new() });
+    let mut serializer = Serializer::with_formatter(&mut text, Ascii(formatter));
     value.serialize(&mut serializer).map_err(|error| CliError::io("write JSON", error.into()))?;
     text.push(b'\n');
-    write(&text)
+    Ok(text)
+}
+
+/// Print bytes as they are: a signature, a document.
+///
+/// # Errors
+/// stdout does not take them.
+pub fn bytes(bytes: &[u8]) -> Result<(), CliError> {
+    write(bytes)
 }
 
 fn write(bytes: &[u8]) -> Result<(), CliError> {
@@ -33,12 +53,10 @@ fn write(bytes: &[u8]) -> Result<(), CliError> {
     stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| CliError::io("write to stdout", error))
 }
 
-/// Indented JSON in which every character beyond printable ASCII is escaped: terminals act on some of those too.
-struct Ascii {
-    pretty: PrettyFormatter<'static>,
-}
+/// JSON in which every character beyond printable ASCII is escaped: terminals act on some of those too.
+struct Ascii<F>(F);
 
-impl Formatter for Ascii {
+impl<F: Formatter> Formatter for Ascii<F> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut units = [0; 2];
         for character in fragment.chars() {
@@ -54,31 +72,39 @@ impl Formatter for Ascii {
     }
 
     fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.begin_array(writer)
+        self.0.begin_array(writer)
     }
+
     fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.end_array(writer)
+        self.0.end_array(writer)
     }
-    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.pretty.begin_array_value(writer, first)
-    }
+
     fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.end_array_value(writer)
+        self.0.end_array_value(writer)
     }
+
     fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.begin_object(writer)
+        self.0.begin_object(writer)
     }
+
     fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.end_object(writer)
+        self.0.end_object(writer)
     }
-    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        self.pretty.begin_object_key(writer, first)
-    }
+
     fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.begin_object_value(writer)
+        self.0.begin_object_value(writer)
     }
+
     fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.pretty.end_object_value(writer)
+        self.0.end_object_value(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(writer, first)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
     }
 }
 
@@ -89,9 +115,7 @@ mod tests {
     #[test]
     fn json_is_ascii_and_says_the_same() {
         let value = "j\u{f6}rg \x1b \u{9b} \u{202e} \u{1f600} \"q\" \\";
-        let mut text = Vec::new();
-        let mut serializer = Serializer::with_formatter(&mut text, Ascii { pretty: PrettyFormatter::new() });
-        [value].serialize(&mut serializer).unwrap();
+        let text = ascii_json(&[value], CompactFormatter).unwrap();
         assert!(text.is_ascii() && !text.contains(&0x1b));
         assert_eq!(serde_json::from_slice::<Vec<String>>(&text).unwrap(), [value]);
     }

@@ -12,6 +12,8 @@ use jiff::{Timestamp, tz::Offset};
 
 use super::gpg_arguments::StatusFd;
 use crate::crypto::digest::hex;
+use crate::crypto::{HashAlgorithm, KeyKind, PublicKey};
+use crate::format::x509::Certificate;
 
 /// What the status lines say about the certificate and the signature.
 #[derive(Debug, Clone)]
@@ -26,6 +28,24 @@ pub struct Signer {
     pub public_key: u8,
     /// The hash algorithm, by its OpenPGP number (RFC 9580 section 9.5).
     pub hash: u8,
+}
+
+impl Signer {
+    /// The signer that `certificate` names; without a time the epoch stands for "unknown", as in gpg's ERRSIG.
+    #[must_use]
+    pub fn of(certificate: &Certificate, name: &str, signed_at: Option<Timestamp>) -> Self {
+        let mut fingerprint = [0; 20];
+        fingerprint.copy_from_slice(HashAlgorithm::Sha1.digest(certificate.der()).as_bytes());
+        let (public_key, hash) = match certificate.public_key().map(PublicKey::kind) {
+            Ok(KeyKind::Rsa) => (1, 8),
+            Ok(KeyKind::EcdsaP384) => (19, 9),
+            Ok(KeyKind::EcdsaP521) => (19, 10),
+            Ok(KeyKind::Ed25519) => (27, 10),
+            Ok(KeyKind::EcdsaP256) | Err(_) => (19, 8),
+        };
+        let signed_at = signed_at.unwrap_or(Timestamp::UNIX_EPOCH);
+        Signer { fingerprint, name: name.to_owned(), signed_at, public_key, hash }
+    }
 }
 
 /// How far an identity is believed: `%GT`, and what `gpg.minTrustLevel` asks about.

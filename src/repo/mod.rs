@@ -110,6 +110,12 @@ impl Repository {
         Repository { inner }
     }
 
+    /// Whether objects have a name in the other hash function too, and so may carry a second signature.
+    #[must_use]
+    pub fn has_second_hash(&self) -> bool {
+        self.inner.config_snapshot().string("extensions.compatObjectFormat").is_some()
+    }
+
     fn uses_reftable(&self) -> bool {
         self.inner.config_snapshot().string("extensions.refStorage").is_some_and(|storage| storage == "reftable")
     }

@@ -3,6 +3,9 @@
 pub mod init;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod show;
+pub mod trust;
+pub mod verify;
 pub mod version;
 
 use std::ffi::OsString;
@@ -39,6 +42,12 @@ pub enum Command {
     /// Run a whole Sigstore on this machine, to try things out and for tests.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
+    /// Judge the signatures of commits and annotated tags.
+    Verify(verify::Verify),
+    /// Tell who signed a commit or tag, when, by which clock, and where that is logged.
+    Show(show::Show),
+    /// Look at what is believed.
+    Trust(trust::Trust),
     /// Say which gitseal this is.
     Version(version::Version),
 }
@@ -60,6 +69,9 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Command::Init(init) => init.run(),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),
+        Command::Verify(verify) => verify.run(&mut streams),
+        Command::Show(show) => show.run(&mut streams),
+        Command::Trust(trust) => trust.run(&mut streams),
         Command::Version(version) => version.run(),
     };
     outcome.unwrap_or_else(|error: CliError| error.report(&mut streams)).into()

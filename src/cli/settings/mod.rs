@@ -197,6 +197,8 @@ pub struct Settings {
     pub insecure_ignore_sct: bool,
     /// Whether the log may be asked.
     pub online_lookup: OnlineLookup,
+    /// Certificate authorities for the services' servers, PEM, in place of the system's.
+    pub ssl_ca_info: Option<PathBuf>,
     /// Where tokens come from.
     pub token: TokenSources,
     /// Who asks for a token.
@@ -259,6 +261,7 @@ impl Settings {
                 Some("never") => OnlineLookup::Never,
                 _ => OnlineLookup::Auto,
             },
+            ssl_ca_info: reader.path(Name::SslCaInfo)?,
             token: TokenSources {
                 token: reader.text(Name::IdToken)?,
                 file: reader.path(Name::IdTokenFile)?,

@@ -24,6 +24,8 @@ pub enum Name {
     InsecureIgnoreSct,
     /// Whether the log may be asked.
     OnlineLookup,
+    /// Who vouches for servers.
+    SslCaInfo,
     /// The identity token, from a file.
     IdTokenFile,
     /// The identity token itself.
@@ -120,7 +122,7 @@ use Rule::{Anywhere, RepositoryMayTighten, UserOnly};
 
 /// All of them.
 #[rustfmt::skip]
-pub static TABLE: [Setting; 25] = [
+pub static TABLE: [Setting; 26] = [
     own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Choice(&["public", "staging"]), Anywhere),
     own(Name::TrustedRoot, "trustedRoot", &["GITSEAL_TRUSTED_ROOT"], Path, UserOnly),
     own(Name::SigningConfig, "signingConfig", &["GITSEAL_SIGNING_CONFIG"], Path, UserOnly),
@@ -131,6 +133,7 @@ pub static TABLE: [Setting; 25] = [
     own(Name::SmimeCaFile, "smimeCaFile", &["GITSEAL_SMIME_CA_FILE"], Path, UserOnly),
     own(Name::InsecureIgnoreSct, "insecureIgnoreSct", &["GITSEAL_INSECURE_IGNORE_SCT"], Boolean, UserOnly),
     own(Name::OnlineLookup, "onlineLookup", &["GITSEAL_ONLINE_LOOKUP"], Choice(&["auto", "always", "never"]), RepositoryMayTighten("never")),
+    own(Name::SslCaInfo, "sslCAInfo", &["SSL_CERT_FILE", "GITSEAL_SSL_CAINFO"], Path, UserOnly),
     own(Name::IdTokenFile, "idTokenFile", &["GITSEAL_ID_TOKEN_FILE"], Path, UserOnly),
     Setting { name: Name::IdToken, gitseal: None, gitsign: None, environment: &["SIGSTORE_ID_TOKEN", "GITSEAL_ID_TOKEN"], kind: Secret, rule: UserOnly },
     shared(Name::TokenProvider, "tokenProvider", &["SIGSTORE_TOKEN_PROVIDER", "GITSIGN_TOKEN_PROVIDER", "GITSEAL_TOKEN_PROVIDER"], Text, UserOnly),

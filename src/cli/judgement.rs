@@ -1,0 +1,128 @@
+//! From the world to a judge: the trusted root, the requirements and the expectations that the settings ask for.
+
+use super::error::CliError;
+use super::instance::{self, ChosenRoot};
+use super::pins::Pins;
+use super::settings::{Expected, Settings};
+use super::world::World;
+use crate::audit::{Finding, Judge};
+use crate::format::git::SecondSignature;
+use crate::format::log_entry::LogEntry;
+use crate::format::x509::Certificate;
+use crate::policy::ExpectedIdentities;
+use crate::repo::RawObject;
+use crate::verify::reason::{Reason, Refusal};
+use crate::verify::{LogRequirement, Requirements, SctRequirement, Verifier};
+
+/// Everything that a judge needs, owned.
+pub struct Bench {
+    verifier: Verifier,
+    requirements: Requirements,
+    expected: Option<ExpectedIdentities>,
+    smime_authorities: Vec<Certificate>,
+    pins: Option<Pins>,
+}
+
+impl Bench {
+    /// The bench that the settings of `world` ask for.
+    ///
+    /// # Errors
+    /// A file cannot be read, or the expected identities make no sense.
+    pub fn new(world: &World) -> Result<Self, CliError> {
+        let settings = &world.settings;
+        let ChosenRoot { root, .. } = instance::trusted_root(settings)?;
+        Ok(Bench {
+            verifier: Verifier::new(root),
+            requirements: requirements(settings),
+            expected: expected(&settings.expected)?,
+            smime_authorities: instance::smime_authorities(settings)?,
+            pins: Pins::open(),
+        })
+    }
+
+    /// The verifier.
+    #[must_use]
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// The log entries that are kept on this machine, if there is a place for them.
+    #[must_use]
+    pub fn pins(&self) -> Option<&Pins> {
+        self.pins.as_ref()
+    }
+
+    /// Judge a signature over a payload, with a kept log entry if it brings none.
+    #[must_use]
+    pub fn detached(&self, world: &World, armour: &[u8], payload: &[u8]) -> Finding {
+        let judge = self.judge(world, SecondSignature::Refused);
+        let finding = judge.detached(armour, payload, &[]);
+        match self.kept(&finding) {
+            Some(entries) => judge.detached(armour, payload, &entries),
+            None => finding,
+        }
+    }
+
+    /// Judge an object of a repository, with a kept log entry if it brings none.
+    #[must_use]
+    pub fn object(&self, world: &World, object: &RawObject) -> Finding {
+        let finding = self.object_with(world, object, &[]);
+        match self.kept(&finding) {
+            Some(entries) => self.object_with(world, object, &entries),
+            None => finding,
+        }
+    }
+
+    /// Judge an object with candidates for the log entry that it does not bring.
+    #[must_use]
+    pub fn object_with(&self, world: &World, object: &RawObject, elsewhere: &[LogEntry]) -> Finding {
+        let second = match &world.repository {
+            Some(repository) if repository.has_second_hash() => SecondSignature::Allowed,
+            _ => SecondSignature::Refused,
+        };
+        let judge = self.judge(world, second);
+        let finding = judge.object(object.kind, &object.bytes, object.tag_name.as_deref(), elsewhere);
+        match &finding.object {
+            // The judge names what it judged by itself; an object of another name was not asked for.
+            Some(judged) if *judged != object.id => {
+                let detail = format!("the object {} reads as {judged}", object.id);
+                Finding::refused(
+                    Some(object.id.clone()),
+                    Some(object.kind),
+                    Refusal::new(Reason::ObjectIdMismatch, detail),
+                )
+            }
+            Some(_) => finding,
+            None => Finding { object: Some(object.id.clone()), ..finding },
+        }
+    }
+
+    /// What is kept for an object whose signature lacks its log entry. Evidence only: it is judged again.
+    fn kept(&self, finding: &Finding) -> Option<Vec<LogEntry>> {
+        if finding.reason() != Some(Reason::LogEntryMissing) {
+            return None;
+        }
+        self.pins.as_ref()?.read(finding.object.as_deref()?)
+    }
+
+    fn judge(&self, world: &World, second_signature: SecondSignature) -> Judge<'_> {
+        Judge {
+            verifier: &self.verifier,
+            requirements: self.requirements,
+            expected: self.expected.as_ref(),
+            smime_authorities: &self.smime_authorities,
+            second_signature,
+            now: world.now,
+        }
+    }
+}
+
+fn requirements(settings: &Settings) -> Requirements {
+    let sct = if settings.insecure_ignore_sct { SctRequirement::InsecurelyOptional } else { SctRequirement::Required };
+    Requirements { sct, log: LogRequirement::Required }
+}
+
+fn expected(expected: &Expected) -> Result<Option<ExpectedIdentities>, CliError> {
+    let Expected { identities, identity_patterns, issuers, issuer_patterns } = expected;
+    Ok(ExpectedIdentities::new(identities, identity_patterns, issuers, issuer_patterns)?)
+}

@@ -1,0 +1,87 @@
+//! Judging an object whose log entry is elsewhere: asking the log, and keeping what it said.
+//!
+//! gitsign, by default, embeds nothing: the entry must be looked up by what was logged (the object's name) and by the
+//! certificate. What is found is judged like any other entry, with keys that the trusted root holds; only then is it
+//! kept. A runtime and a socket exist here and nowhere else on the way of a verdict.
+
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use super::error::CliError;
+use super::instance;
+use super::judgement::Bench;
+use super::settings::{OnlineLookup, Settings};
+use super::streams::Streams;
+use super::world::World;
+use crate::audit::Finding;
+use crate::format::git::ObjectFormat;
+use crate::format::log_entry::LogEntry;
+use crate::format::x509::Certificate;
+use crate::net::{Client, Limits, Roots};
+use crate::repo::RawObject;
+use crate::service::Session;
+use crate::service::look_up::look_up;
+use crate::verify::Reason;
+
+/// How long all questions about one object may take: a person is waiting, and can ask again.
+const LOOKUP_TIME: Duration = Duration::from_secs(20);
+
+/// Judge `object`; if nothing but its log entry is missing, and the settings allow it, ask the log.
+pub fn object(bench: &Bench, world: &World, object: &RawObject, streams: &mut Streams) -> Finding {
+    let finding = bench.object(world, object);
+    let Some(certificate) = missing_entry_of(&finding) else { return finding };
+    if !allowed(&world.settings) {
+        return finding;
+    }
+    match ask(world, object, certificate) {
+        Ok(entries) if entries.is_empty() => {
+            streams.note("the log knows no entry for it");
+            finding
+        }
+        Ok(entries) => {
+            let judged = bench.object_with(world, object, &entries);
+            if judged.logged.is_some() {
+                keep(bench, object, &entries, streams);
+            }
+            judged
+        }
+        Err(error) => {
+            streams.warning(&format!("the log could not be asked: {error}"));
+            finding
+        }
+    }
+}
+
+fn missing_entry_of(finding: &Finding) -> Option<&Certificate> {
+    let signer = finding.signer.as_ref()?;
+    (finding.reason() == Some(Reason::LogEntryMissing)).then_some(&signer.certificate)
+}
+
+fn allowed(settings: &Settings) -> bool {
+    match settings.online_lookup {
+        OnlineLookup::Always => true,
+        OnlineLookup::Never => false,
+        OnlineLookup::Auto => {
+            // git sets these for the hooks and aliases that it runs: nobody is waiting there, and no hook should
+            // depend on a network that it did not ask for.
+            let under_git = ["GIT_DIR", "GIT_EXEC_PATH"].iter().any(|name| std::env::var_os(name).is_some());
+            !under_git && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+        }
+    }
+}
+
+fn ask(world: &World, object: &RawObject, certificate: &Certificate) -> Result<Vec<LogEntry>, CliError> {
+    let settings = &world.settings;
+    let config = instance::signing_config(settings)?;
+    // gitsign logs the SHA-1 name, in every repository.
+    let name = ObjectFormat::Sha1.object_id(object.kind, &object.bytes);
+    let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
+    Ok(look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, &name, certificate)?)
+}
+
+/// Keeping fails on a full disk or a read-only home; the verdict stands all the same.
+fn keep(bench: &Bench, object: &RawObject, entries: &[LogEntry], streams: &mut Streams) {
+    if let Some(Err(error)) = bench.pins().map(|pins| pins.write(&object.id, entries)) {
+        streams.warning(&error.to_string());
+    }
+}

@@ -1,0 +1,107 @@
+//! The manual against the program: an option, a setting, a reason or a field without its paragraph does not exist, and
+//! neither does a paragraph without them.
+
+use std::collections::BTreeSet;
+
+use clap::CommandFactory as _;
+
+use super::commands::CommandLine;
+use super::gpg_arguments;
+use super::report::Report;
+use super::settings::table::TABLE;
+use crate::audit::Finding;
+use crate::verify::{Reason, Refusal};
+
+fn page(name: &str) -> String {
+    let path = format!("{}/man/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The `.It` lines of a page, without the macro.
+fn items(page: &str) -> Vec<&str> {
+    page.lines().filter_map(|line| line.strip_prefix(".It ")).collect()
+}
+
+/// The options that a page documents, as they are typed.
+fn options(page: &str) -> BTreeSet<String> {
+    let mut options = BTreeSet::new();
+    for item in items(page) {
+        // In mdoc `Fl -json` is `--json`.
+        let words: Vec<&str> = item.split_whitespace().collect();
+        options.extend(words.windows(2).filter(|pair| pair[0] == "Fl").map(|pair| format!("-{}", pair[1])));
+    }
+    options
+}
+
+fn long_options(command: &clap::Command) -> BTreeSet<String> {
+    let long = |argument: &clap::Arg| argument.get_long().map(|long| format!("--{long}"));
+    let mut options: BTreeSet<String> = command.get_arguments().filter_map(long).collect();
+    for command in command.get_subcommands() {
+        options.extend(long_options(command));
+    }
+    options
+}
+
+#[test]
+fn every_command_and_option_has_its_paragraph() {
+    let main = page("gitseal.1");
+    for command in CommandLine::command().get_subcommands() {
+        let name = command.get_name();
+        if name == "sandbox" {
+            continue;
+        }
+        assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
+        let own = match name {
+            "verify" | "sandbox" => page(&format!("gitseal-{name}.1")),
+            _ => {
+                let from = main.find(&format!(".Ss gitseal {name}")).unwrap();
+                let rest = &main[from + 1..];
+                let end = [rest.find("\n.Ss"), rest.find("\n.Sh")].into_iter().flatten().min().unwrap();
+                rest[..end].to_owned()
+            }
+        };
+        assert_eq!(options(&own), long_options(command), "gitseal {name}");
+    }
+}
+
+#[test]
+fn every_option_of_the_signature_program_has_its_paragraph() {
+    let known: BTreeSet<String> = gpg_arguments::all_options().collect();
+    assert_eq!(options(&page("gitseal-protocol.7")), known);
+}
+
+#[test]
+fn every_setting_has_its_paragraph() {
+    let page = page("gitseal-config.5");
+    let items = items(&page);
+    for setting in &TABLE {
+        let label = setting.label();
+        let item =
+            if setting.gitseal.or(setting.gitsign).is_some() { format!("Cm {label}") } else { format!("Ev {label}") };
+        let from = page.find(&format!(".It {item}\n")).unwrap_or_else(|| panic!("gitseal-config.5 lacks {item}"));
+        let paragraph = page[from + 1..].split("\n.It").next().unwrap();
+        for variable in setting.environment.iter().filter(|v| setting.gitseal.is_none() || v.starts_with("GITSEAL")) {
+            assert!(paragraph.contains(variable), "{label} does not name {variable}");
+        }
+        if let super::settings::table::Kind::Choice(words) = setting.kind {
+            assert!(words.iter().all(|word| paragraph.contains(word)), "{label} does not name all of {words:?}");
+        }
+    }
+    let keys = items.iter().filter(|item| item.starts_with("Cm gits")).count();
+    assert_eq!(keys, TABLE.iter().filter(|s| s.gitseal.or(s.gitsign).is_some()).count(), "a key that is not a setting");
+}
+
+#[test]
+fn every_reason_and_json_field_has_its_paragraph() {
+    let page = page("gitseal-verify.1");
+    let words: BTreeSet<&str> = items(&page).iter().filter_map(|item| item.strip_prefix("Li ")).collect();
+    for reason in Reason::ALL {
+        assert!(words.contains(reason.code()), "gitseal-verify.1 lacks {reason}");
+    }
+    let finding = Finding::refused(None, None, Refusal::new(Reason::NoSignature, ""));
+    let report = serde_json::to_value(Report::new(&finding, None)).unwrap();
+    for field in report.as_object().unwrap().keys() {
+        assert!(words.contains(field.as_str()), "gitseal-verify.1 lacks {field}");
+    }
+    assert_eq!(words.len(), Reason::ALL.len() + report.as_object().unwrap().len());
+}
