@@ -9,7 +9,8 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::asn1::{self, Asn1Error, Element, Elements, tag};
-pub use super::timestamp_token::{EssCertId, SignerId, TimestampToken};
+use super::cms::CmsError;
+pub use super::timestamp_token::{EssCertId, TimestampToken};
 use crate::crypto::{Digest, HashAlgorithm};
 
 /// A response with a chain of four RSA certificates is 7 kB.
@@ -42,6 +43,9 @@ pub enum TimestampError {
     /// A signature algorithm that no timestamp may use.
     #[error("timestamps with signature algorithm {0} are not supported")]
     UnsupportedSignature(String),
+    /// The token is not a message that can be read.
+    #[error("in the token: {0}")]
+    Cms(#[from] CmsError),
     /// The content type is not TSTInfo, inside or outside the signed attributes.
     #[error("the token does not contain a timestamp")]
     NotATimestamp,

@@ -7,14 +7,12 @@
 use const_oid::ObjectIdentifier;
 use jiff::Timestamp;
 
-use super::asn1::{self, Element, Elements, tag};
+use super::asn1::{self, Element, tag};
+use super::cms::{SignedData, SignerId};
 use super::timestamp::{MAX_RESPONSE_LEN, TimestampError, TstInfo, digest_algorithm_to_der, parse_digest_algorithm};
+use super::x509::Certificate;
 use crate::crypto::{Digest, HashAlgorithm, Keypair, PublicKey, SignatureScheme};
 
-/// An authority's chain; more would only cost time.
-pub const MAX_CERTIFICATES: usize = 16;
-/// Four attributes are usual.
-const MAX_ATTRIBUTES: usize = 16;
 const MAX_ESS_CERTS: usize = 16;
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
@@ -28,25 +26,7 @@ const SIGNING_CERTIFICATE_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1
 const ECDSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 const ECDSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3");
 const ECDSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.4");
-const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-const RSA_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
-const RSA_SHA384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12");
-const RSA_SHA512: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
-
-/// Which certificate the SignerInfo names; not signed, a hint for finding it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SignerId {
-    /// Issuer and serial number.
-    IssuerAndSerial {
-        /// The issuer's Name in DER.
-        issuer: Vec<u8>,
-        /// The content octets of the serial number.
-        serial: Vec<u8>,
-    },
-    /// The subject key identifier.
-    SubjectKeyId(Vec<u8>),
-}
 
 /// A certificate named by the digest of its DER (ESSCertID by SHA-1, ESSCertIDv2 by a digest of its own).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,18 +53,12 @@ impl EssCertId {
 pub struct TimestampToken {
     info: TstInfo,
     info_der: Vec<u8>,
-    certificates: Vec<Vec<u8>>,
-    signer: SignerId,
-    digest_algorithm: HashAlgorithm,
-    signed_attributes: Vec<u8>,
-    message_digest: Vec<u8>,
+    message: SignedData,
     signing_certificates: Vec<EssCertId>,
-    scheme: SignatureScheme,
-    signature: Vec<u8>,
 }
 
 impl TimestampToken {
-    /// Read a token: a ContentInfo with exactly one signer.
+    /// Read a token: a SignedData over a TSTInfo with exactly one signer.
     ///
     /// # Errors
     /// [`TimestampError`], naming what is wrong.
@@ -92,56 +66,13 @@ impl TimestampToken {
         if der.len() > MAX_RESPONSE_LEN {
             return Err(TimestampError::TooLarge);
         }
-        let mut content_info = Element::from_der(der)?.open(tag::SEQUENCE)?;
-        if content_info.next()?.oid()? != SIGNED_DATA {
+        let message = SignedData::parse(der)?;
+        if message.content_type != TST_INFO {
             return Err(TimestampError::NotATimestamp);
         }
-        let signed_data = explicit(content_info.next()?, 0)?;
-        content_info.end()?;
-
-        let mut fields = signed_data.open(tag::SEQUENCE)?;
-        // Version 3 by RFC 5652; some authorities write 1, and nothing depends on it.
-        fields.next()?.small()?;
-        fields.next()?.expect(tag::SET)?;
-        let info_der = encapsulated(fields.next()?)?;
-        let certificates = match fields.next_if(tag::context_constructed(0))? {
-            Some(set) => certificates(set.content)?,
-            None => Vec::new(),
-        };
-        fields.next_if(tag::context_constructed(1))?;
-        let signer_info = Element::from_der(fields.next()?.expect(tag::SET)?)?;
-        fields.end()?;
-        Self::with_signer(info_der, certificates, signer_info)
-    }
-
-    fn with_signer(
-        info_der: &[u8],
-        certificates: Vec<Vec<u8>>,
-        signer_info: Element<'_>,
-    ) -> Result<Self, TimestampError> {
-        let mut fields = signer_info.open(tag::SEQUENCE)?;
-        fields.next()?.small()?;
-        let signer = signer_id(fields.next()?)?;
-        let digest_algorithm = parse_digest_algorithm(fields.next()?)?;
-        let attributes = fields.next()?.expect(tag::context_constructed(0))?;
-        let SignedAttributes { message_digest, signing_certificates } = SignedAttributes::parse(attributes)?;
-        let scheme = signature_scheme(fields.next()?, digest_algorithm)?;
-        let signature = fields.next()?.expect(tag::OCTET_STRING)?.to_vec();
-        fields.next_if(tag::context_constructed(1))?;
-        fields.end()?;
-        Ok(TimestampToken {
-            info: TstInfo::parse(info_der)?,
-            info_der: info_der.to_vec(),
-            certificates,
-            signer,
-            digest_algorithm,
-            // The signature covers the SET OF, not the implicit tag (RFC 5652 section 5.4); order as received.
-            signed_attributes: asn1::tlv(tag::SET, &[attributes]),
-            message_digest,
-            signing_certificates,
-            scheme,
-            signature,
-        })
+        let info_der = message.content.clone().ok_or(TimestampError::NotATimestamp)?;
+        let signing_certificates = signing_certificates(&message)?;
+        Ok(TimestampToken { info: TstInfo::parse(&info_der)?, info_der, message, signing_certificates })
     }
 
     /// What is stated.
@@ -150,16 +81,22 @@ impl TimestampToken {
         &self.info
     }
 
-    /// The certificates that came with it, in DER: hints, never trust.
+    /// The certificates that came with it: hints, never trust.
     #[must_use]
-    pub fn certificates(&self) -> &[Vec<u8>] {
-        &self.certificates
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.message.certificates
     }
 
-    /// Which certificate the SignerInfo names.
+    /// Which certificate the SignerInfo names; not signed, a hint for finding it.
     #[must_use]
     pub fn signer(&self) -> &SignerId {
-        &self.signer
+        &self.message.signer.id
+    }
+
+    /// Whether something travels along that nobody signed and nobody needs: unsigned attributes, revocation lists.
+    #[must_use]
+    pub fn has_unsigned_parts(&self) -> bool {
+        self.message.has_revocation_lists || !self.message.signer.unsigned_attributes.is_empty()
     }
 
     /// The signing certificate as the signed attributes name it: one id for each attribute present, at least one.
@@ -168,22 +105,18 @@ impl TimestampToken {
         &self.signing_certificates
     }
 
-    /// How it is signed.
-    #[must_use]
-    pub fn scheme(&self) -> SignatureScheme {
-        self.scheme
-    }
-
     /// Check that `key` signed this content: the digest attribute against the TSTInfo, then the signature against
     /// the attributes. Stops a signed attribute set from being moved to another TSTInfo.
     ///
     /// # Errors
     /// [`TimestampError::ContentDigest`] and [`TimestampError::SignatureInvalid`].
     pub fn verify_signature(&self, key: &PublicKey) -> Result<(), TimestampError> {
-        if self.digest_algorithm.digest(&self.info_der).as_bytes() != self.message_digest {
+        let signer = &self.message.signer;
+        if signer.digest.digest(&self.info_der).as_bytes() != signer.message_digest {
             return Err(TimestampError::ContentDigest);
         }
-        key.verify(self.scheme, &self.signed_attributes, &self.signature).map_err(|_| TimestampError::SignatureInvalid)
+        let scheme = signer.scheme(key.kind()).ok_or(TimestampError::SignatureInvalid)?;
+        key.verify(scheme, &signer.signed_attributes, &signer.signature).map_err(|_| TimestampError::SignatureInvalid)
     }
 }
 
@@ -249,41 +182,6 @@ pub fn sign(
     Ok(asn1::sequence(&[&asn1::oid(SIGNED_DATA), &asn1::tlv(tag::context_constructed(0), &[&signed_data])]))
 }
 
-/// The element below an explicit tag.
-fn explicit(element: Element<'_>, number: u8) -> Result<Element<'_>, TimestampError> {
-    Ok(Element::from_der(element.expect(tag::context_constructed(number))?)?)
-}
-
-/// The DER of the TSTInfo in an EncapsulatedContentInfo.
-fn encapsulated(element: Element<'_>) -> Result<&[u8], TimestampError> {
-    let mut fields = element.open(tag::SEQUENCE)?;
-    if fields.next()?.oid()? != TST_INFO {
-        return Err(TimestampError::NotATimestamp);
-    }
-    let content = explicit(fields.next()?, 0)?.expect(tag::OCTET_STRING)?;
-    fields.end()?;
-    Ok(content)
-}
-
-fn certificates(set: &[u8]) -> Result<Vec<Vec<u8>>, TimestampError> {
-    let elements = Elements::of(set)?.rest(MAX_CERTIFICATES)?;
-    if elements.iter().any(|certificate| certificate.tag != tag::SEQUENCE) {
-        return Err(TimestampError::Malformed);
-    }
-    Ok(elements.iter().map(|certificate| certificate.encoding.to_vec()).collect())
-}
-
-fn signer_id(element: Element<'_>) -> Result<SignerId, TimestampError> {
-    if element.tag == tag::context(0) {
-        return Ok(SignerId::SubjectKeyId(element.content.to_vec()));
-    }
-    let mut fields = element.open(tag::SEQUENCE)?;
-    let issuer = fields.next()?.encoding.to_vec();
-    let serial = fields.next()?.integer()?.to_vec();
-    fields.end()?;
-    Ok(SignerId::IssuerAndSerial { issuer, serial })
-}
-
 /// Issuer and serial number of a certificate, as encoded (RFC 5280 section 4.1).
 fn issuer_and_serial(certificate: &[u8]) -> Result<(&[u8], &[u8]), TimestampError> {
     let mut tbs = Element::from_der(certificate)?.open(tag::SEQUENCE)?.next()?.open(tag::SEQUENCE)?;
@@ -294,55 +192,17 @@ fn issuer_and_serial(certificate: &[u8]) -> Result<(&[u8], &[u8]), TimestampErro
     Ok((issuer, serial))
 }
 
-struct SignedAttributes {
-    message_digest: Vec<u8>,
-    signing_certificates: Vec<EssCertId>,
-}
-
-impl SignedAttributes {
-    fn parse(content: &[u8]) -> Result<Self, TimestampError> {
-        let mut content_type = None;
-        let mut message_digest = None;
-        let mut certificate_v1 = None;
-        let mut certificate_v2 = None;
-        for attribute in Elements::of(content)?.rest(MAX_ATTRIBUTES)? {
-            let mut fields = attribute.open(tag::SEQUENCE)?;
-            let oid = fields.next()?.oid()?;
-            let values = fields.next()?;
-            fields.end()?;
-            let (slot, name) = match oid {
-                CONTENT_TYPE => (&mut content_type, "the content type"),
-                MESSAGE_DIGEST => (&mut message_digest, "the message digest"),
-                SIGNING_CERTIFICATE => (&mut certificate_v1, "the signing certificate"),
-                SIGNING_CERTIFICATE_V2 => (&mut certificate_v2, "the signing certificate"),
-                _ => continue,
-            };
-            // Each of these has exactly one value, and none may be there twice (RFC 5652 section 11).
-            let value = Element::from_der(values.expect(tag::SET)?)?;
-            if slot.replace(value).is_some() {
-                return Err(TimestampError::SignedAttributes(name));
-            }
+/// What the signed attributes say of the signer's certificate; at least one of the two must be there.
+fn signing_certificates(message: &SignedData) -> Result<Vec<EssCertId>, TimestampError> {
+    let absent = TimestampError::SignedAttributes("the signing certificate");
+    let mut ids = Vec::new();
+    for (attribute, version) in [(SIGNING_CERTIFICATE, EssVersion::V1), (SIGNING_CERTIFICATE_V2, EssVersion::V2)] {
+        if let Some(attribute) = message.signer.signed_attribute(attribute) {
+            let value = attribute.single().ok_or_else(|| absent.clone())?;
+            ids.push(ess_cert_id(Element::from_der(value)?, version)?);
         }
-        let content_type = content_type.ok_or(TimestampError::SignedAttributes("the content type"))?;
-        if content_type.oid()? != TST_INFO {
-            return Err(TimestampError::NotATimestamp);
-        }
-        let message_digest = message_digest.ok_or(TimestampError::SignedAttributes("the message digest"))?;
-        let mut signing_certificates = Vec::new();
-        if let Some(v1) = certificate_v1 {
-            signing_certificates.push(ess_cert_id(v1, EssVersion::V1)?);
-        }
-        if let Some(v2) = certificate_v2 {
-            signing_certificates.push(ess_cert_id(v2, EssVersion::V2)?);
-        }
-        if signing_certificates.is_empty() {
-            return Err(TimestampError::SignedAttributes("the signing certificate"));
-        }
-        Ok(SignedAttributes {
-            message_digest: message_digest.expect(tag::OCTET_STRING)?.to_vec(),
-            signing_certificates,
-        })
     }
+    if ids.is_empty() { Err(absent) } else { Ok(ids) }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -366,21 +226,6 @@ fn ess_cert_id(element: Element<'_>, version: EssVersion) -> Result<EssCertId, T
     let hash = id.next()?.expect(tag::OCTET_STRING)?;
     let digest = Digest::from_bytes(algorithm, hash).ok_or(TimestampError::Malformed)?;
     Ok(EssCertId { digest })
-}
-
-/// `rsaEncryption` names no digest and takes that of the SignerInfo (RFC 3370 section 3.2).
-fn signature_scheme(element: Element<'_>, digest: HashAlgorithm) -> Result<SignatureScheme, TimestampError> {
-    let oid = element.open(tag::SEQUENCE)?.next()?.oid()?;
-    match (oid, digest) {
-        (ECDSA_SHA256, _) => Ok(SignatureScheme::EcdsaSha256),
-        (ECDSA_SHA384, _) => Ok(SignatureScheme::EcdsaSha384),
-        (ECDSA_SHA512, _) => Ok(SignatureScheme::EcdsaSha512),
-        (ED25519, _) => Ok(SignatureScheme::Ed25519),
-        (RSA_SHA256, _) | (RSA_ENCRYPTION, HashAlgorithm::Sha256) => Ok(SignatureScheme::RsaPkcs1Sha256),
-        (RSA_SHA384, _) | (RSA_ENCRYPTION, HashAlgorithm::Sha384) => Ok(SignatureScheme::RsaPkcs1Sha384),
-        (RSA_SHA512, _) | (RSA_ENCRYPTION, HashAlgorithm::Sha512) => Ok(SignatureScheme::RsaPkcs1Sha512),
-        (other, _) => Err(TimestampError::UnsupportedSignature(other.to_string())),
-    }
 }
 
 #[cfg(test)]
@@ -411,7 +256,6 @@ mod tests {
         assert_eq!((&info.nonce, &info.imprint), (&request.nonce, &request.imprint));
         assert_eq!(info.accuracy, Some(Accuracy { seconds: 1, millis: 500, micros: 0 }));
         assert!(info.ordering);
-        assert_eq!(token.scheme(), SignatureScheme::EcdsaSha512);
         assert_eq!(token.certificates().len(), 2);
         let (issuer, serial) = issuer_and_serial(CERTIFICATE).unwrap();
         let serial = Element::from_der(serial).unwrap().content.to_vec();
@@ -436,6 +280,7 @@ mod tests {
                 assert!(token.signing_certificates()[0].names(CERTIFICATE));
                 assert_eq!(token.verify_signature(key.public_key()), Ok(()));
                 assert_eq!(token.verify_signature(&public_key(CERTIFICATE)), Err(TimestampError::SignatureInvalid));
+                assert!(!token.has_unsigned_parts());
             }
         }
     }

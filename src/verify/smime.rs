@@ -95,12 +95,12 @@ fn stamped_time(der: &[u8], signature: &[u8], authorities: &[Certificate]) -> Re
     if info.imprint.algorithm().digest(signature) != info.imprint {
         return Err(Refusal::new(Reason::TimestampMismatch, "the stamp is over another signature"));
     }
-    let bag: Vec<Certificate> = token.certificates().iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+    let bag = token.certificates();
     let Some(leaf) = bag.iter().find(|one| token.signing_certificates().iter().all(|id| id.names(one.der()))) else {
         return Ok(None);
     };
     let mut search =
-        Search { bag: &bag, anchors: authorities, purpose: Some(KeyPurpose::TimeStamping), at: info.time, checks: 0 };
+        Search { bag, anchors: authorities, purpose: Some(KeyPurpose::TimeStamping), at: info.time, checks: 0 };
     if search.path(leaf, &mut Vec::new()).is_err() {
         return Ok(None);
     }

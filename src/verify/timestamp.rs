@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::chain;
 use super::reason::{Reason, Refusal};
-use crate::format::timestamp_token::{SignerId, TimestampToken};
+use crate::format::timestamp_token::TimestampToken;
 use crate::format::x509::{Certificate, KeyPurpose};
 use crate::trust::Authority;
 
@@ -61,6 +61,11 @@ fn check_authority(authority: &Authority, token: &TimestampToken, time: Timestam
         let detail = format!("the timestamp authority {} was not in use at {time}", authority.uri);
         return Err(Refusal::new(Reason::TimestampNotTrusted, detail));
     }
+    // Unsigned bytes that nothing needs would be a second spelling of the same stamp.
+    let has_place = |one: &Certificate| *one == leaf || issuers.contains(one);
+    if token.has_unsigned_parts() || !token.certificates().iter().all(has_place) {
+        return Err(Refusal::new(Reason::TimestampInvalid, "the stamp carries parts that have no place in it"));
+    }
     check_stamper(&leaf, token, time)?;
     let mut below = &leaf;
     for (depth, issuer) in issuers.iter().enumerate() {
@@ -76,21 +81,11 @@ fn check_authority(authority: &Authority, token: &TimestampToken, time: Timestam
 fn signer<'a>(authority: &'a Authority, token: &TimestampToken) -> Option<(Certificate, &'a [Certificate])> {
     let first = &authority.chain[0];
     if !first.is_ca() {
-        return names(token.signer(), first).then(|| (first.clone(), &authority.chain[1..]));
+        return token.signer().names(first).then(|| (first.clone(), &authority.chain[1..]));
     }
-    let embedded = token.certificates().iter().filter_map(|der| Certificate::from_der(der).ok());
-    let leaf =
-        embedded.into_iter().find(|one| names(token.signer(), one) && one.issuer_der() == first.subject_der())?;
-    Some((leaf, &authority.chain))
-}
-
-fn names(id: &SignerId, certificate: &Certificate) -> bool {
-    match id {
-        SignerId::IssuerAndSerial { issuer, serial } => {
-            certificate.issuer_der() == issuer && certificate.serial() == serial
-        }
-        SignerId::SubjectKeyId(id) => certificate.subject_key_id() == Some(id),
-    }
+    let mut embedded = token.certificates().iter();
+    let leaf = embedded.find(|one| token.signer().names(one) && one.issuer_der() == first.subject_der())?;
+    Some((leaf.clone(), &authority.chain))
 }
 
 /// RFC 3161 section 2.3 and RFC 5816: a certificate for stamping and nothing else, named by the signed attributes.

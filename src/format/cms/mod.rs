@@ -105,6 +105,8 @@ pub struct SignerInfo {
     pub algorithm: SignatureAlgorithm,
     /// The DER of the SET OF signed attributes: the bytes that were signed.
     pub signed_attributes: Vec<u8>,
+    /// The same, read: what the signer signed besides the digest and the time.
+    pub attributes: Vec<Attribute>,
     /// The digest of the content, as the signer signed it.
     pub message_digest: Vec<u8>,
     /// When the signer says it signed: a claim, never a proof.
@@ -279,6 +281,7 @@ impl SignerInfo {
             digest,
             algorithm,
             signed_attributes: build::tlv(0x31, attributes),
+            attributes: signed.attributes,
             message_digest: signed.message_digest,
             signing_time: signed.signing_time,
             signature: signature.as_bytes().to_vec(),
@@ -304,6 +307,12 @@ impl SignerInfo {
             },
             (SignatureAlgorithm::RsaEncryption, HashAlgorithm::Sha1) => None,
         }
+    }
+
+    /// The signed attribute of type `id`.
+    #[must_use]
+    pub fn signed_attribute(&self, id: ObjectIdentifier) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.id == id)
     }
 
     /// The unsigned attribute of type `id`.
@@ -333,6 +342,7 @@ impl Attribute {
 }
 
 struct SignedAttributes {
+    attributes: Vec<Attribute>,
     content_type: ObjectIdentifier,
     message_digest: Vec<u8>,
     signing_time: Option<Timestamp>,
@@ -358,15 +368,13 @@ impl SignedAttributes {
             ),
             None => None,
         };
-        Ok(SignedAttributes {
-            content_type: ObjectIdentifier::from_der(required(CONTENT_TYPE, "contentType")?)
-                .map_err(|_| CmsError::Malformed("contentType"))?,
-            message_digest: <&OctetStringRef>::from_der(required(MESSAGE_DIGEST, "messageDigest")?)
-                .map_err(|_| CmsError::Malformed("messageDigest"))?
-                .as_bytes()
-                .to_vec(),
-            signing_time,
-        })
+        let content_type = ObjectIdentifier::from_der(required(CONTENT_TYPE, "contentType")?)
+            .map_err(|_| CmsError::Malformed("contentType"))?;
+        let message_digest = <&OctetStringRef>::from_der(required(MESSAGE_DIGEST, "messageDigest")?)
+            .map_err(|_| CmsError::Malformed("messageDigest"))?
+            .as_bytes()
+            .to_vec();
+        Ok(SignedAttributes { attributes, content_type, message_digest, signing_time })
     }
 }
 
