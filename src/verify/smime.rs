@@ -27,14 +27,20 @@ pub struct SmimeVerified {
     pub time_is_stamped: bool,
 }
 
-/// Check the signature alone: content, certificate, signature.
+/// Check the signature alone: content, certificate, signature. The certificate may also be one of those `known` to the
+/// verifier, for some signers leave it out.
 ///
 /// # Errors
 /// [`Refusal`] with the first check that failed.
-pub fn check_signature<'a>(message: &'a SignedData, payload: &[u8]) -> Result<&'a Certificate, Refusal> {
+pub fn check_signature<'a>(
+    message: &'a SignedData,
+    payload: &[u8],
+    known: &'a [Certificate],
+) -> Result<&'a Certificate, Refusal> {
     content::check(message, payload)?;
     let leaf = message
         .signer_certificate()
+        .or_else(|| known.iter().find(|one| message.signer.id.names(one)))
         .ok_or_else(|| Refusal::new(Reason::CertificateMissing, "the signer's certificate is not in the signature"))?;
     let key = leaf.public_key().map_err(|error| Refusal::new(Reason::KeyUnsupported, error.to_string()))?;
     let signer = &message.signer;
@@ -56,7 +62,7 @@ pub fn judge(
     authorities: &[Certificate],
     now: Timestamp,
 ) -> Result<SmimeVerified, Refusal> {
-    let leaf = check_signature(message, payload)?;
+    let leaf = check_signature(message, payload, authorities)?;
     if authorities.is_empty() {
         let detail = format!("the certificate was issued by {:?}, and no CA file is configured", leaf.issuer_name());
         return Err(Refusal::new(Reason::IssuerNotTrusted, detail));
