@@ -28,6 +28,7 @@ mod rekor_v2;
 mod reply;
 mod server;
 mod tsa;
+mod tuf;
 
 pub use environment::Variable;
 pub use folder::FolderError;

@@ -26,7 +26,7 @@ use crate::format::jws;
 /// The audience that Fulcio asks for, and the client id that Sigstore's programs use.
 pub const AUDIENCE: &str = "sigstore";
 /// How long an identity token is good for, unless more is asked for.
-pub(super) const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// What may be asked for at most.
 const MAX_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// How long a code may wait to be redeemed.

@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::connection::{CuttableListener, Scissors};
+use super::documents::{Documents, Parties};
 use super::environment::{self, Variable};
 use super::faults::{self, Fault, Faults, Rule, Service};
 use super::folder::{Folder, FolderError};
@@ -28,7 +29,8 @@ use super::rekor_v1::{RekorError, RekorV1};
 use super::rekor_v2::RekorV2;
 use super::reply::Refusal;
 use super::tsa::Tsa;
-use super::{documents, fulcio, oidc, rekor_v1, rekor_v2, tsa};
+use super::tuf::TufRepository;
+use super::{fulcio, oidc, rekor_v1, rekor_v2, tsa, tuf};
 use crate::crypto::KeyKind;
 
 /// The largest request: an attestation in an envelope, in base64, in JSON.
@@ -37,7 +39,9 @@ const MAX_REQUEST_LEN: usize = 8 * 1024 * 1024;
 const BACKDATED: SignedDuration = SignedDuration::from_hours(1);
 /// How long the token for a child process is good for: as long as anybody works in a sandbox.
 const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
-/// How often the token file is renewed; its tokens live for ten minutes.
+/// How long a token in the file is good for, for a script that reads it once.
+const FILE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
+/// How often the file is renewed.
 const RENEWAL: Duration = Duration::from_secs(240);
 
 /// Which of the two logs the signing config names.
@@ -107,6 +111,7 @@ pub(super) struct Services {
     pub(super) rekor_v1: RekorV1,
     pub(super) rekor_v2: RekorV2,
     pub(super) tsa: Tsa,
+    pub(super) tuf: TufRepository,
     pub(super) faults: Faults,
 }
 
@@ -140,16 +145,26 @@ impl Sandbox {
         let base = format!("http://{address}");
         let host = address.ip().to_string();
         let oidc_key = folder.key("oidc", KeyKind::EcdsaP256)?;
-        let services = Arc::new(Services {
-            oidc: Oidc::new(format!("{base}/oidc"), oidc_key, options.identity.clone()),
-            fulcio: Fulcio::open(&folder, start)?,
-            rekor_v1: RekorV1::open(&folder, &host)?,
-            rekor_v2: RekorV2::open(&folder, &host)?,
-            tsa: Tsa::open(&folder, start)?,
-            faults: Faults::new(options.faults),
-            base,
-        });
-        let variables = publish(&folder, &services, options.rekor, start)?;
+        let oidc = Oidc::new(format!("{base}/oidc"), oidc_key, options.identity.clone());
+        let (fulcio, tsa) = (Fulcio::open(&folder, start)?, Tsa::open(&folder, start)?);
+        let (rekor_v1, rekor_v2) = (RekorV1::open(&folder, &host)?, RekorV2::open(&folder, &host)?);
+        let parties = Parties {
+            base: &base,
+            issuer: oidc.issuer(),
+            rekor_v1: &rekor_v1,
+            rekor_v2: &rekor_v2,
+            fulcio: &fulcio,
+            tsa: &tsa,
+            start,
+        };
+        let documents = Documents::new(&parties, options.rekor);
+        let tuf = TufRepository::open(&folder, documents.targets(), start)?;
+        documents.write(&folder)?;
+        folder.write("tuf-root.json", tuf.root())?;
+        let variables = environment::variables(folder.path(), &base, oidc.issuer(), options.rekor);
+        folder.write("env", environment::shell(&variables).as_bytes())?;
+        let faults = Faults::new(options.faults);
+        let services = Arc::new(Services { base, oidc, fulcio, rekor_v1, rekor_v2, tsa, tuf, faults });
         let app = router(Arc::clone(&services)).into_make_service_with_connect_info::<Scissors>();
         let server = tokio::spawn(async move { axum::serve(CuttableListener(listener), app).await });
         let renewal = tokio::spawn(renew(Arc::clone(&folder), Arc::clone(&services), options.identity.clone()));
@@ -259,38 +274,12 @@ fn born(folder: &Folder) -> Result<Timestamp, SandboxError> {
     Ok(born)
 }
 
-fn publish(
-    folder: &Folder,
-    services: &Services,
-    rekor: RekorVersion,
-    start: Timestamp,
-) -> Result<Vec<Variable>, SandboxError> {
-    let pretty = |value: &Value| format!("{value:#}\n").into_bytes();
-    let trusted_root = documents::trusted_root(services, start);
-    let signing_config = documents::signing_config(services, rekor, start);
-    folder.write("trusted_root.json", &pretty(&trusted_root))?;
-    folder.write("signing_config.json", &pretty(&signing_config))?;
-    for (name, version) in
-        [("signing_config_rekor_v1.json", RekorVersion::V1), ("signing_config_rekor_v2.json", RekorVersion::V2)]
-    {
-        folder.write(name, &pretty(&documents::signing_config(services, version, start)))?;
-    }
-    let both = documents::client_trust_config(&trusted_root, &signing_config);
-    folder.write("client_trust_config.json", &pretty(&both))?;
-    for (name, content) in documents::legacy_targets(services) {
-        folder.write(name, content.as_bytes())?;
-    }
-    let variables = environment::variables(folder.path(), &services.base, services.oidc.issuer(), rekor);
-    folder.write("env", environment::shell(&variables).as_bytes())?;
-    Ok(variables)
-}
-
 /// Keep the token file fresh.
 async fn renew(folder: Arc<Folder>, services: Arc<Services>, identity: String) {
     let mut ticks = tokio::time::interval(RENEWAL);
     loop {
         ticks.tick().await;
-        let token = services.oidc.token(&identity, AUDIENCE, None, oidc::TOKEN_LIFETIME, Timestamp::now());
+        let token = services.oidc.token(&identity, AUDIENCE, None, FILE_LIFETIME, Timestamp::now());
         // When the folder has gone there is nobody left to read it.
         let _ = folder.write("id-token", token.as_bytes());
     }
@@ -303,6 +292,7 @@ fn router(services: Arc<Services>) -> axum::Router {
         .merge(rekor_v1::routes())
         .merge(rekor_v2::routes())
         .merge(tsa::routes())
+        .merge(tuf::routes())
         .route("/sandbox/faults", get(list_faults).post(set_faults).delete(clear_faults))
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&services), misbehave))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_LEN))
