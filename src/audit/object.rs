@@ -15,9 +15,6 @@ use crate::format::x509::{Certificate, Identity, San};
 use crate::policy::{Expectation, ExpectedIdentities};
 use crate::verify::{Reason, Refusal, Requirements, Unverified, Verified, Verifier, content, smime};
 
-/// gitsign logs the SHA-1 name of an object even in a repository that uses another hash function.
-const LOGGED_FORMAT: ObjectFormat = ObjectFormat::Sha1;
-
 /// Everything that a verdict depends on, apart from the object.
 #[derive(Debug, Clone, Copy)]
 pub struct Judge<'a> {
@@ -41,8 +38,8 @@ struct Signed<'a> {
     kind: Option<ObjectKind>,
     armour: &'a [u8],
     payload: &'a [u8],
-    /// What gitsign logs in its online mode: the object's name in hexadecimal.
-    logged_name: Option<String>,
+    /// What may have been logged in gitsign's online mode: the object's name in hexadecimal.
+    logged_names: Vec<String>,
 }
 
 impl Judge<'_> {
@@ -76,9 +73,9 @@ impl Judge<'_> {
         {
             return refuse(Reason::TagNameMismatch, &format!("the tag {asked:?} was signed as {signed:?}"));
         }
-        let logged_name =
-            git::assemble(kind, parsed.format, &parsed.payload, armour).map(|raw| LOGGED_FORMAT.object_id(kind, &raw));
-        let signed = Signed { object: Some(object), kind: Some(kind), armour, payload: &parsed.payload, logged_name };
+        let assembled = git::assemble(kind, parsed.format, &parsed.payload, armour);
+        let logged_names = assembled.map(|raw| logged_names(kind, parsed.format, &raw)).unwrap_or_default();
+        let signed = Signed { object: Some(object), kind: Some(kind), armour, payload: &parsed.payload, logged_names };
         self.signed(&signed, elsewhere)
     }
 
@@ -97,7 +94,7 @@ impl Judge<'_> {
         }
         let Some((kind, format)) = git::recognise(payload) else {
             // A push certificate, or a file: the bytes are what they are.
-            let signed = Signed { object: None, kind: None, armour, payload, logged_name: None };
+            let signed = Signed { object: None, kind: None, armour, payload, logged_names: Vec::new() };
             return self.signed(&signed, elsewhere);
         };
         // The payload must itself be an object that git would write; its name, where the signature comes last in the
@@ -106,9 +103,9 @@ impl Judge<'_> {
         let parsed = whole.as_deref().map(|raw| Object::parse(kind, raw, SecondSignature::Refused));
         match (whole, parsed) {
             (Some(raw), Some(Ok(parsed))) if parsed.payload == payload => {
-                let logged_name = Some(LOGGED_FORMAT.object_id(kind, &raw));
+                let logged_names = logged_names(kind, format, &raw);
                 let object = Some(format.object_id(kind, &raw));
-                self.signed(&Signed { object, kind: Some(kind), armour, payload, logged_name }, elsewhere)
+                self.signed(&Signed { object, kind: Some(kind), armour, payload, logged_names }, elsewhere)
             }
             (_, Some(Err(error))) => refused(Reason::ObjectMalformed, error.to_string()),
             _ => refused(Reason::ObjectMalformed, format!("the payload is no {kind}")),
@@ -144,11 +141,11 @@ impl Judge<'_> {
             .map_err(|error| Refusal::new(Reason::SignatureMalformed, error.to_string()))?;
         let claimed = message.signer.signing_time;
         let outcome = self.verifier.verify(&entity, self.requirements, self.now);
-        match (outcome, &signed.logged_name) {
-            (Err(unverified), Some(name)) if unverified.refusal.reason == Reason::LogEntryMissing => {
-                Ok(self.logged_elsewhere(&entity, unverified, name, elsewhere, claimed))
+        match outcome {
+            Err(unverified) if unverified.refusal.reason == Reason::LogEntryMissing => {
+                Ok(self.logged_elsewhere(&entity, unverified, &signed.logged_names, elsewhere, claimed))
             }
-            (outcome, _) => Ok(keyless_finding(outcome, claimed)),
+            outcome => Ok(keyless_finding(outcome, claimed)),
         }
     }
 
@@ -157,12 +154,12 @@ impl Judge<'_> {
         &self,
         entity: &SignedEntity,
         unverified: Unverified,
-        name: &str,
+        names: &[String],
         elsewhere: &[LogEntry],
         claimed: Option<Timestamp>,
     ) -> Finding {
         let mut last = Err(unverified);
-        for entry in elsewhere {
+        for (entry, name) in elsewhere.iter().flat_map(|entry| names.iter().map(move |name| (entry, name))) {
             let Ok(body) = LoggedBody::parse(entry.kind, &entry.canonicalized_body) else { continue };
             let mut logged = entity.clone();
             logged.artifact = Artifact::Bytes(name.as_bytes().to_vec());
@@ -267,6 +264,15 @@ fn keyless_finding(outcome: Result<Verified, Unverified>, claimed: Option<Timest
         has_sct: verified.as_ref().is_some_and(Verified::has_sct),
         expectation: Expectation::NotConfigured,
     }
+}
+
+/// The object's name in its own format, and, in another one, its SHA-1 name: gitsign knows no other.
+fn logged_names(kind: ObjectKind, format: ObjectFormat, raw: &[u8]) -> Vec<String> {
+    let mut names = vec![format.object_id(kind, raw)];
+    if format != ObjectFormat::Sha1 {
+        names.push(ObjectFormat::Sha1.object_id(kind, raw));
+    }
+    names
 }
 
 /// The e-mail address, else the subject's distinguished name; the issuer is the issuing authority's.

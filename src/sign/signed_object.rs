@@ -3,27 +3,19 @@
 //! git puts a commit's signature into a header of its own and a tag's at its end (git: commit.c add_header_signature,
 //! builtin/tag.c). The result is read back by the strict parser: an id that git will not compute must not be logged.
 
-use crate::format::git::{Armour, Object, ObjectError, ObjectKind, SecondSignature};
+use crate::format::git::{self, Armour, Object, ObjectError, SecondSignature};
 
 /// The id, in hexadecimal, of the commit or tag `payload` once it carries `armour`.
 pub(super) fn id(payload: &[u8], armour: &str) -> Result<String, ObjectError> {
-    let kind = if payload.starts_with(b"tree ") { ObjectKind::Commit } else { ObjectKind::Tag };
-    let unsigned = Object::parse(kind, payload, SecondSignature::Refused)?;
-    let raw = match kind {
-        ObjectKind::Tag => [payload, armour.as_bytes()].concat(),
-        ObjectKind::Commit => {
-            let end = payload.windows(2).position(|pair| pair == b"\n\n").map_or(payload.len(), |at| at + 1);
-            let folded = armour.trim_end_matches('\n').replace('\n', "\n ");
-            let header = format!("{} {folded}\n", unsigned.format.signature_header());
-            [&payload[..end], header.as_bytes(), &payload[end..]].concat()
-        }
-    };
+    let misplaced = || ObjectError::Header("(first line)".to_owned());
+    let (kind, format) = git::recognise(payload).ok_or_else(misplaced)?;
+    let raw = git::assemble(kind, format, payload, armour.as_bytes()).ok_or_else(misplaced)?;
     let signed = Object::parse(kind, &raw, SecondSignature::Refused)?;
     match signed.signature {
         Some(Armour::Cms(text)) if signed.payload == payload && text == armour.as_bytes() => {
             Ok(signed.format.object_id(kind, &raw))
         }
-        _ => Err(ObjectError::Header(unsigned.format.signature_header().to_owned())),
+        _ => Err(ObjectError::Header(format.signature_header().to_owned())),
     }
 }
 
