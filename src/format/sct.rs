@@ -3,16 +3,16 @@
 //! Fulcio embeds them. What the log signed is the certificate as it was before the timestamp went in, so that form is
 //! rebuilt here from the received bytes; nothing but the one extension and the lengths around it changes.
 
-use der::asn1::AnyRef;
-use der::{Decode as _, Reader as _, SliceReader, Tag, Tagged as _};
 use jiff::Timestamp;
 
-use super::cms::build::tlv;
-use super::x509::{Certificate, SCT_LIST};
+use super::asn1::{self, Asn1Error, Element, tag};
+use super::x509::{Certificate, MAX_EXTENSIONS, SCT_LIST};
 use crate::crypto::{KeyKind, SignatureScheme};
 
 /// Real certificates carry one to four.
 pub const MAX_SCTS: usize = 16;
+/// A TBSCertificate has ten fields at the most (RFC 5280 section 4.1).
+const MAX_FIELDS: usize = 10;
 
 /// Why the timestamps of a certificate could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -104,7 +104,7 @@ impl Sct {
         const V1: u8 = 0;
         const CERTIFICATE_TIMESTAMP: u8 = 0;
         const PRECERT_ENTRY: [u8; 2] = [0, 1];
-        let tbs = precertificate(certificate)?;
+        let tbs = precertificate(certificate).map_err(|_| SctError::Malformed)?;
         let mut data = vec![V1, CERTIFICATE_TIMESTAMP];
         data.extend_from_slice(&self.millis.to_be_bytes());
         data.extend_from_slice(&PRECERT_ENTRY);
@@ -120,42 +120,25 @@ impl Sct {
 }
 
 /// The TBSCertificate without its timestamp list (RFC 6962 section 3.2).
-fn precertificate(certificate: &Certificate) -> Result<Vec<u8>, SctError> {
-    const EXTENSIONS: u8 = 0xa3;
-    const SEQUENCE: u8 = 0x30;
-    let malformed = |_| SctError::Malformed;
-    let tbs = AnyRef::from_der(certificate.tbs_der()).map_err(malformed)?;
-    let mut fields = Vec::with_capacity(certificate.tbs_der().len());
-    for field in elements(tbs.value())? {
-        if field.first() != Some(&EXTENSIONS) {
-            fields.extend_from_slice(field);
+fn precertificate(certificate: &Certificate) -> Result<Vec<u8>, Asn1Error> {
+    const EXTENSIONS: u8 = tag::context_constructed(3);
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    let fields = Element::from_der(certificate.tbs_der())?.open(tag::SEQUENCE)?;
+    for field in fields.rest(MAX_FIELDS)? {
+        if field.tag != EXTENSIONS {
+            kept.push(field.encoding.to_vec());
             continue;
         }
-        let wrapper = AnyRef::from_der(field).map_err(malformed)?;
-        let list = AnyRef::from_der(wrapper.value()).map_err(malformed)?;
-        if list.tag() != Tag::Sequence {
-            return Err(SctError::Malformed);
-        }
-        let mut kept = Vec::new();
-        for extension in elements(list.value())? {
-            let body = AnyRef::from_der(extension).map_err(malformed)?;
-            let mut body = SliceReader::new(body.value()).map_err(malformed)?;
-            if body.decode::<const_oid::ObjectIdentifier>().map_err(malformed)? != SCT_LIST {
-                kept.extend_from_slice(extension);
+        let mut others = Vec::new();
+        for extension in Element::from_der(field.content)?.open(tag::SEQUENCE)?.rest(MAX_EXTENSIONS)? {
+            if extension.open(tag::SEQUENCE)?.next()?.oid()? != SCT_LIST {
+                others.push(extension.encoding);
             }
         }
-        fields.extend_from_slice(&tlv(EXTENSIONS, &tlv(SEQUENCE, &kept)));
+        kept.push(asn1::tlv(EXTENSIONS, &[&asn1::tlv(tag::SEQUENCE, &others)]));
     }
-    Ok(tlv(SEQUENCE, &fields))
-}
-
-fn elements(content: &[u8]) -> Result<Vec<&[u8]>, SctError> {
-    let mut reader = SliceReader::new(content).map_err(|_| SctError::Malformed)?;
-    let mut found = Vec::new();
-    while !reader.is_finished() {
-        found.push(reader.tlv_bytes().map_err(|_| SctError::Malformed)?);
-    }
-    Ok(found)
+    let kept: Vec<&[u8]> = kept.iter().map(Vec::as_slice).collect();
+    Ok(asn1::tlv(tag::SEQUENCE, &kept))
 }
 
 fn take<const N: usize>(input: &mut &[u8]) -> Result<[u8; N], SctError> {

@@ -4,7 +4,8 @@
 //! definite and each OCTET STRING in pieces is joined; every other octet stays as it is, signed attributes and
 //! certificates among them. What is not DER after that is refused by the parser.
 
-use super::{CmsError, build};
+use super::CmsError;
+use crate::format::asn1::tlv;
 
 /// Nothing in CMS nests deeper; the real depth is 12.
 const MAX_DEPTH: usize = 24;
@@ -54,13 +55,17 @@ fn element(input: &mut &[u8], depth: usize) -> Result<Vec<u8>, CmsError> {
         let (mut content, tail) = input.split_at_checked(len).ok_or(CUT)?;
         *input = tail;
         if !constructed {
-            return Ok(build::tlv(tag, content));
+            return Ok(tlv(tag, &[content]));
         }
         while !content.is_empty() {
             parts.push(element(&mut content, depth + 1)?);
         }
     }
-    if tag == OCTET_STRING | CONSTRUCTED { join(&parts) } else { Ok(build::tlv(tag, &parts.concat())) }
+    if tag == OCTET_STRING | CONSTRUCTED {
+        join(&parts)
+    } else {
+        Ok(tlv(tag, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>()))
+    }
 }
 
 fn definite_length(first: u8, input: &mut &[u8]) -> Result<usize, CmsError> {
@@ -89,7 +94,7 @@ fn join(parts: &[Vec<u8>]) -> Result<Vec<u8>, CmsError> {
         definite_length(part[1], &mut input)?;
         whole.extend_from_slice(input);
     }
-    Ok(build::tlv(OCTET_STRING, &whole))
+    Ok(tlv(OCTET_STRING, &[&whole]))
 }
 
 #[cfg(test)]

@@ -114,23 +114,6 @@ fn set(attributes: Vec<Attribute>) -> Result<SetOfVec<Attribute>, BuildError> {
     SetOfVec::try_from(attributes).map_err(|_| BuildError("attributes"))
 }
 
-/// One element: tag, length, content.
-pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let len = content.len();
-    let mut out = Vec::with_capacity(len + 6);
-    out.push(tag);
-    if len < 0x80 {
-        out.push(len as u8);
-    } else {
-        let octets = len.to_be_bytes();
-        let skip = octets.iter().take_while(|octet| **octet == 0).count();
-        out.push(0x80 | (octets.len() - skip) as u8);
-        out.extend_from_slice(&octets[skip..]);
-    }
-    out.extend_from_slice(content);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,8 +14,8 @@ use der::{Decode, Reader as _, SliceReader, Tag, TagNumber, Tagged as _};
 use jiff::Timestamp;
 use spki::AlgorithmIdentifierRef;
 
-use super::time;
 use super::x509::{Certificate, X509Error, signature_scheme};
+use super::{asn1, time};
 use crate::crypto::{HashAlgorithm, KeyKind, SignatureScheme};
 
 /// No message is longer than this, in bytes: gitsign's are 2.5 KiB, S/MIME with a long chain and a stamp 20 KiB.
@@ -280,7 +280,7 @@ impl SignerInfo {
             id,
             digest,
             algorithm,
-            signed_attributes: build::tlv(0x31, attributes),
+            signed_attributes: asn1::tlv(asn1::tag::SET, &[attributes]),
             attributes: signed.attributes,
             message_digest: signed.message_digest,
             signing_time: signed.signing_time,
