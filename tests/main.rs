@@ -12,6 +12,7 @@ mod robust;
 mod sign;
 mod splice;
 mod times;
+mod verifier;
 mod wycheproof;
 
 /// With `autotests = false` a file that nobody names would never run.

@@ -20,7 +20,7 @@ struct Row {
     set: fn(&mut Times, (i64, i64)),
 }
 
-const ROWS: [Row; 13] = [
+const ROWS: [Row; 14] = [
     Row {
         name: "leaf, log",
         proof: Proof::LogV1,
@@ -81,6 +81,14 @@ const ROWS: [Row; 13] = [
         name: "log's window",
         proof: Proof::LogV1,
         time: 50,
+        outside: Reason::LogKeyNotValidThen,
+        set: |t, v| t.log_window = v,
+    },
+    // It has no clock: its key must have been in use when the stamp says that the signature was made.
+    Row {
+        name: "log's window, stamp",
+        proof: Proof::LogV2AndStamp,
+        time: 51,
         outside: Reason::LogKeyNotValidThen,
         set: |t, v| t.log_window = v,
     },

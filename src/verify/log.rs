@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 
 use super::reason::{Reason, Refusal};
+use super::timestamp::Stamp;
 use crate::entity::{SignatureContent, SignedEntity, SignerKey};
 use crate::format::checkpoint::{Checkpoint, CheckpointError};
 use crate::format::log_entry::{self, EntryKind, LogEntry, LogId, LoggedKey};
@@ -74,6 +75,20 @@ fn check_entry(root: &TrustedRoot, entity: &SignedEntity, entry: &LogEntry) -> R
     Ok(LoggedAt { log_url: log.base_url.clone(), log_id: entry.log_id, log_index: entry.log_index, integrated_time })
 }
 
+/// 2.2 again, for an entry without a clock of its own: the log's key was in use at every time that a stamp proves
+/// (CVE-2026-54787).
+pub(super) fn check_key_window(root: &TrustedRoot, logged: &[LoggedAt], stamps: &[Stamp]) -> Result<(), Refusal> {
+    for entry in logged.iter().filter(|entry| entry.integrated_time.is_none()) {
+        for stamp in stamps {
+            if !root.log(&entry.log_id).is_some_and(|log| log.valid_for.contains(stamp.time)) {
+                let detail = format!("the key of {} was not in use at {}", entry.log_url, stamp.time);
+                return Err(Refusal::new(Reason::LogKeyNotValidThen, detail));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn check_promise(log: &LogKey, entry: &LogEntry, promise: &[u8]) -> Result<Timestamp, Refusal> {
     let invalid = |detail| Refusal::new(Reason::InclusionPromiseInvalid, detail);
     let time = entry.integrated_time.ok_or_else(|| invalid("the log entry has a promise but no time"))?;
@@ -132,9 +147,9 @@ fn check_binding(entity: &SignedEntity, entry: &LogEntry) -> Result<(), Refusal>
     if !same_key {
         return Err(mismatch("the log entry is about another key"));
     }
-    let is_dsse_kind = matches!(entry.kind, EntryKind::DsseV001 | EntryKind::IntotoV002);
+    let is_dsse_kind = matches!(entry.kind, EntryKind::DsseV001 | EntryKind::DsseV002 | EntryKind::IntotoV002);
     let digest = match &entity.signature {
-        SignatureContent::Message(_) if is_dsse_kind || entry.kind == EntryKind::DsseV002 => None,
+        SignatureContent::Message(_) if is_dsse_kind => None,
         SignatureContent::Message(_) => entity.artifact.digest(body.digest.algorithm()),
         SignatureContent::Dsse(envelope) if is_dsse_kind => Some(body.digest.algorithm().digest(&envelope.payload)),
         SignatureContent::Dsse(envelope) => Some(body.digest.algorithm().digest(&envelope.pae())),

@@ -232,6 +232,7 @@ impl Verifier {
             SignatureContent::Dsse(envelope) => &envelope.signature,
         };
         let stamps = timestamp::check(&self.root.timestamp_authorities, signature, &entity.material.timestamps)?;
+        log::check_key_window(&self.root, &logged, &stamps)?;
         let times = logged.iter().filter_map(|logged| logged.integrated_time).chain(stamps.iter().map(|one| one.time));
         match times.into_iter().find(|time| *time > now) {
             // No tolerance (TOB-SIGSTORE-7): a log or authority that is ahead of time has a fault.
