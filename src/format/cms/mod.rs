@@ -195,8 +195,13 @@ impl SignedData {
         if signer_version != if by_key { 3 } else { 1 } {
             return Err(CmsError::Inconsistent("version of SignerInfo"));
         }
-        // RFC 5652 section 5.1; some programs write 1 where 3 is due.
-        if version != 1 && !(version == 3 && (by_key || content_type != ID_DATA)) {
+        // RFC 5652 section 5.1; some mail programs write 1 where 3 is due.
+        let allowed: &[u8] = match (content_type == ID_DATA, by_key) {
+            (true, false) => &[1],
+            (true, true) => &[1, 3],
+            (false, _) => &[3],
+        };
+        if !allowed.contains(&version) {
             return Err(CmsError::Inconsistent("version of SignedData"));
         }
         let [digest] = digests.as_slice() else { return Err(CmsError::Inconsistent("digestAlgorithms")) };
@@ -236,7 +241,7 @@ impl SignerInfo {
     fn parse(der: &[u8], content_type: ObjectIdentifier) -> Result<(u8, Self, bool), CmsError> {
         let mut info = sequence(der, "SignerInfo")?;
         let version = read_version(&mut info)?;
-        let id = match context(&mut info, 0, "signer identifier")? {
+        let id = match primitive(&mut info, 0, "signer identifier")? {
             Some(key) => SignerId::SubjectKey(key.to_vec()),
             None => {
                 let mut id = sequence(read_tlv(&mut info, "signer identifier")?, "signer identifier")?;
@@ -436,13 +441,18 @@ fn sequence<'a>(der: &'a [u8], what: &'static str) -> Result<SliceReader<'a>, Cm
     reader(any.value(), what)
 }
 
-/// The content of the element with context tag `number`, if it comes next.
+/// The content of the element with the constructed context tag `number`, if it comes next.
 fn context<'a>(reader: &mut SliceReader<'a>, number: u32, what: &'static str) -> Result<Option<&'a [u8]>, CmsError> {
-    if reader.is_finished() {
-        return Ok(None);
-    }
-    let tag = Tag::peek(reader).map_err(|_| CmsError::Malformed(what))?;
-    if !tag.is_context_specific() || tag.number() != TagNumber(number) {
+    tagged(reader, Tag::ContextSpecific { constructed: true, number: TagNumber(number) }, what)
+}
+
+/// The same of a primitive one.
+fn primitive<'a>(reader: &mut SliceReader<'a>, number: u32, what: &'static str) -> Result<Option<&'a [u8]>, CmsError> {
+    tagged(reader, Tag::ContextSpecific { constructed: false, number: TagNumber(number) }, what)
+}
+
+fn tagged<'a>(reader: &mut SliceReader<'a>, tag: Tag, what: &'static str) -> Result<Option<&'a [u8]>, CmsError> {
+    if reader.is_finished() || Tag::peek(reader).map_err(|_| CmsError::Malformed(what))? != tag {
         return Ok(None);
     }
     let any: AnyRef<'a> = reader.decode().map_err(|_| CmsError::Malformed(what))?;
