@@ -9,6 +9,7 @@ mod conformance;
 mod embedded_entries;
 mod forge;
 mod robust;
+mod sandbox;
 mod sign;
 mod splice;
 mod times;

@@ -167,6 +167,7 @@ impl Sandbox {
         let services = Arc::new(Services { base, oidc, fulcio, rekor_v1, rekor_v2, tsa, tuf, faults });
         let app = router(Arc::clone(&services)).into_make_service_with_connect_info::<Scissors>();
         let server = tokio::spawn(async move { axum::serve(CuttableListener(listener), app).await });
+        write_token(&folder, &services, &options.identity)?;
         let renewal = tokio::spawn(renew(Arc::clone(&folder), Arc::clone(&services), options.identity.clone()));
         folder.write("ready", format!("{}\n", services.base).as_bytes())?;
         Ok(Running { services, folder, variables, identity: options.identity, server, renewal })
@@ -274,14 +275,18 @@ fn born(folder: &Folder) -> Result<Timestamp, SandboxError> {
     Ok(born)
 }
 
+/// Write the token file.
+fn write_token(folder: &Folder, services: &Services, identity: &str) -> Result<(), FolderError> {
+    let token = services.oidc.token(identity, AUDIENCE, None, FILE_LIFETIME, Timestamp::now());
+    folder.write("id-token", token.as_bytes())
+}
+
 /// Keep the token file fresh.
 async fn renew(folder: Arc<Folder>, services: Arc<Services>, identity: String) {
-    let mut ticks = tokio::time::interval(RENEWAL);
     loop {
-        ticks.tick().await;
-        let token = services.oidc.token(&identity, AUDIENCE, None, FILE_LIFETIME, Timestamp::now());
+        tokio::time::sleep(RENEWAL).await;
         // When the folder has gone there is nobody left to read it.
-        let _ = folder.write("id-token", token.as_bytes());
+        let _ = write_token(&folder, &services, &identity);
     }
 }
 
