@@ -1,12 +1,20 @@
-//! The log entries embedded in real signatures: each is read, and written again to the same bytes.
+//! The log entries embedded in real signatures: each is read, written again to the same bytes, and good as a bundle.
 
 use std::fs;
 use std::path::PathBuf;
 
 use base64ct::{Base64, Encoding as _};
 use const_oid::ObjectIdentifier;
+use gitseal::entity::Artifact;
+use gitseal::entity::bundle::{from_bundle, to_bundle};
+use gitseal::entity::cms::from_cms;
+use gitseal::format::bundle::Bundle;
+use gitseal::format::cms::SignedData;
+use gitseal::format::git::{Armour, Object, ObjectKind, SecondSignature, decode_armour};
 use gitseal::format::log_entry::EntryKind;
 use gitseal::format::{experimental, tle};
+use gitseal::trust::{TrustedRoot, embedded};
+use gitseal::verify::{Requirements, Verifier};
 
 /// The attribute 1.3.6.1.4.1.57264.3.1 up to its SET, in DER.
 const ATTRIBUTE: &[u8] = &[0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xbf, 0x30, 0x03, 0x01, 0x31];
@@ -83,6 +91,37 @@ fn every_embedded_entry_is_read_and_written_alike() {
         assert_eq!(Some(&*gitseal::crypto::digest::hex(&read.log_id)), entry["log_id"].as_str(), "{file}");
     }
     assert_eq!((offline, experimental), (53, 1));
+}
+
+/// What `show --bundle` exports: the signed attributes are the artifact, and any Sigstore client can check them.
+#[test]
+fn every_signature_with_an_embedded_entry_is_good_as_a_bundle() {
+    let Some(corpus) = corpus() else { return };
+    let verifier = Verifier::new(TrustedRoot::from_json(embedded::PUBLIC.trusted_root).unwrap());
+    let now = "2026-11-22T00:00:00Z".parse().unwrap();
+    let mut good = 0;
+    for line in fs::read_to_string(corpus.join("index.jsonl")).unwrap().lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+        let file = entry["file"].as_str().unwrap();
+        if !matches!(entry["style"].as_str(), Some("offline" | "offline-experimental")) {
+            continue;
+        }
+        let kind = if entry["type"] == "tag" { ObjectKind::Tag } else { ObjectKind::Commit };
+        let object = Object::parse(kind, &fs::read(corpus.join(file)).unwrap(), SecondSignature::Refused).unwrap();
+        let Some(Armour::Cms(armour)) = object.signature else { panic!("{file} has no CMS signature") };
+        let message = SignedData::parse(&decode_armour(&armour).unwrap().0).unwrap();
+        let entity = from_cms(&message).unwrap();
+        let json = to_bundle(&entity).to_json();
+        let read = |artifact| from_bundle(Bundle::from_json(json.as_bytes()).unwrap(), artifact, None).unwrap();
+        let again = read(Artifact::Bytes(message.signer.signed_attributes.clone()));
+        assert_eq!(again.material.log_entries, entity.material.log_entries, "{file}");
+        let verdict = verifier.verify(&again, Requirements::default(), now);
+        let verified = verdict.unwrap_or_else(|unverified| panic!("{file}: {}", unverified.refusal));
+        let san = entry["san"][0][1].as_str().unwrap();
+        assert_eq!(verified.identity().unwrap().subject, san, "{file}");
+        good += 1;
+    }
+    assert_eq!(good, 54);
 }
 
 /// The attributes under 1.3.6.1.4.1.57264.3 of the unsigned attributes, which here are the end of the message.

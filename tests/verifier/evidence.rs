@@ -343,6 +343,22 @@ fn stamps_of_every_digest_with_and_without_the_certificate() {
     }
 }
 
+/// The trusted root may name only those who issue stampers' certificates; then the token must bring its own.
+#[test]
+fn a_stamp_under_an_authority_of_which_only_the_root_is_trusted() {
+    let instance = Instance::new();
+    let (_, mut entity) = good_v2(&instance);
+    let signature = signature(&entity);
+    let mut trusted = instance.trusted.clone();
+    trusted.timestamp_authorities[0].chain.remove(0);
+    is_good(&trusted, &entity);
+    entity.material.timestamps = vec![instance.stamp_with(&signature, now(), HashAlgorithm::Sha256, &[])];
+    is_refused(&trusted, &entity, "timestamp-not-trusted");
+    let stranger = Instance::new();
+    entity.material.timestamps = vec![stranger.stamp(&signature, now())];
+    is_refused(&trusted, &entity, "timestamp-invalid");
+}
+
 /// A certificate that may issue certificates may not stamp, even when the authority is trusted; nor may a signer's.
 #[test]
 fn a_stamp_by_a_certificate_for_another_purpose() {
