@@ -79,6 +79,13 @@ impl Lab {
         signer.sign(self.session(), &token, PAYLOAD)
     }
 
+    /// Sign on a machine whose clock is off by so many seconds.
+    fn sign_with_clock_off_by(&self, seconds: i64) -> Result<Signed, SignError> {
+        let token = IdToken::parse(&self.token()).unwrap();
+        let clock = move || Timestamp::now() + SignedDuration::from_secs(seconds);
+        GitSigner::new(&self.instance, EntryPlace::Embedded, &clock).sign(self.session(), &token, PAYLOAD)
+    }
+
     fn sign(&self, place: EntryPlace) -> Result<Signed, SignError> {
         self.sign_as(&self.token(), place)
     }
@@ -261,4 +268,14 @@ fn an_authority_that_the_trusted_root_does_not_know_is_found_before_anything_is_
     let error = lab.sign(EntryPlace::Embedded).unwrap_err();
     assert!(matches!(error, SignError::Credential(_)), "{error}");
     assert!(error.to_string().contains("does not verify"), "{error}");
+}
+
+#[test]
+fn a_clock_that_lags_a_little_can_sign_and_a_wrong_one_is_named() {
+    let lab = Lab::new(RekorVersion::V2);
+    for seconds in [-30, 60] {
+        lab.sign_with_clock_off_by(seconds).unwrap();
+    }
+    let error = lab.sign_with_clock_off_by(-180).unwrap_err();
+    assert!(error.hint().contains("clock"), "{error}: {}", error.hint());
 }

@@ -175,3 +175,53 @@ fn check_identity(token: &IdToken, found: &Identity) -> Result<(), CredentialErr
     let wanted = format!("{} of {}", token.subject().as_str(), issuers.join(" or "));
     Err(CredentialError::Identity { wanted, found: found.clone() })
 }
+
+#[cfg(test)]
+mod tests {
+    use base64ct::{Base64UrlUnpadded, Encoding as _};
+
+    use super::*;
+
+    fn token(claims: &str) -> IdToken {
+        let part = |text: &str| Base64UrlUnpadded::encode_string(text.as_bytes());
+        let claims = format!(r#"{{"iss":"https://issuer","sub":"who","aud":"sigstore","iat":1,"exp":2,{claims}}}"#);
+        IdToken::parse(&format!("{}.{}.c2ln", part(r#"{"alg":"ES256"}"#), part(&claims))).unwrap()
+    }
+
+    fn identity(subject: &str, issuer: &str) -> Identity {
+        Identity { subject: subject.into(), issuer: issuer.into() }
+    }
+
+    #[test]
+    fn a_certificate_for_somebody_else_is_refused() {
+        let email = token(r#""email":"a@example.com","email_verified":true"#);
+        assert!(check_identity(&email, &identity("a@example.com", "https://issuer")).is_ok());
+        for (subject, issuer) in [
+            ("b@example.com", "https://issuer"),
+            ("A@example.com", "https://issuer"),
+            ("a@example.com", "https://other"),
+            ("a@example.com", "https://issuer/"),
+        ] {
+            let refused = check_identity(&email, &identity(subject, issuer));
+            assert!(matches!(refused, Err(CredentialError::Identity { .. })), "{subject} {issuer}");
+        }
+    }
+
+    #[test]
+    fn a_federated_identity_may_be_vouched_for_by_either_issuer() {
+        let upstream = "https://github.com/login/oauth";
+        let federated =
+            format!(r#""email":"a@b","email_verified":true,"federated_claims":{{"connector_id":"{upstream}"}}"#);
+        for issuer in ["https://issuer", upstream] {
+            assert!(check_identity(&token(&federated), &identity("a@b", issuer)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_workload_is_named_by_its_authority() {
+        let workload = token(r#""job_workflow_ref":"o/r/.github/workflows/x.yml@refs/heads/main""#);
+        let name = "https://github.com/o/r/.github/workflows/x.yml@refs/heads/main";
+        assert!(check_identity(&workload, &identity(name, "https://issuer")).is_ok());
+        assert!(check_identity(&workload, &identity(name, "https://other")).is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! Fulcio v2: exchanges an ID token and a proof of possession for a certificate (fulcio.proto, SigningCert).
 //!
 //! What comes back is only parsed. Whether the certificate is one for this key and this person, from an authority that
-//! we trust, is checked by [`credential`](../credential/index.html) before the key signs anything.
+//! we trust, is checked by [`credential`](crate::credential) before the key signs anything.
 
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};

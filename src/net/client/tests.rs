@@ -113,3 +113,61 @@ async fn what_a_server_says_cannot_steer_a_terminal() {
 fn our_name_has_our_version() {
     assert_eq!(USER_AGENT, format!("gitseal/{}", env!("CARGO_PKG_VERSION")));
 }
+
+/// openssl serves pages over TLS with a certificate of its own making.
+struct TlsServer {
+    process: std::process::Child,
+    url: Url,
+    folder: tempfile::TempDir,
+}
+
+impl TlsServer {
+    fn new() -> Self {
+        use std::io::{BufRead as _, BufReader};
+        use std::process::{Command, Stdio};
+        let folder = tempfile::tempdir().unwrap();
+        let openssl = |arguments: &str| {
+            let mut command = Command::new("openssl");
+            command.args(arguments.split(' ')).current_dir(folder.path()).stdin(Stdio::null()).stderr(Stdio::null());
+            command
+        };
+        let config = "[req]\ndistinguished_name = name\n[name]\n";
+        std::fs::write(folder.path().join("config"), config).unwrap();
+        let request = "req -x509 -config config -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj";
+        let name = "-addext subjectAltName=IP:127.0.0.1";
+        let constraints = "-addext basicConstraints=critical,CA";
+        for arguments in [
+            format!("{request} /CN=authority {constraints}:TRUE -keyout ca.key -out ca"),
+            format!("{request} /CN=server {constraints}:FALSE {name} -CA ca -CAkey ca.key -keyout key -out cert"),
+        ] {
+            assert!(openssl(&arguments).status().unwrap().success());
+        }
+        let mut server = openssl("s_server -accept 127.0.0.1:0 -cert cert -key key -www");
+        let mut process = server.stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| line.unwrap().strip_prefix("ACCEPT 127.0.0.1:").map(str::to_owned)).unwrap();
+        let url = Url::parse(&format!("https://127.0.0.1:{port}/")).unwrap();
+        TlsServer { process, url, folder }
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_server_is_believed_only_when_the_roots_vouch_for_it() {
+    let server = TlsServer::new();
+    let get = async |roots| {
+        let limits = Limits { attempts: 1, ..Limits::default() };
+        let request = Request::get(&server.url, 64 * 1024);
+        Client::new(roots, limits).send(&request, Deadline::within(Duration::from_secs(5))).await
+    };
+    let vouched = Roots { ca_file: Some(server.folder.path().join("ca")) };
+    assert_eq!(get(vouched).await.unwrap().status, 200);
+    let error = get(Roots::default()).await.unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+}
