@@ -61,6 +61,27 @@ fn good_is_good_in_every_way_to_log_it() {
     }
 }
 
+#[test]
+fn keys_of_other_kinds_sign_with_their_own_hashes() {
+    let instance = Instance::new();
+    for kind in [KeyKind::EcdsaP256, KeyKind::EcdsaP384, KeyKind::Ed25519] {
+        let key = ServiceKey::generate(kind).unwrap();
+        let mut entity = message_v1_by(&instance, instance.leaf(key.public_key()), &key, now());
+        is_good(&instance.trusted, &entity);
+        // By digest it works as long as the digest is the one that was signed; Ed25519 signs none.
+        for hash in [HashAlgorithm::Sha256, HashAlgorithm::Sha384] {
+            entity.artifact = Artifact::Digest(hash.digest(ARTIFACT));
+            let logged_by = HashAlgorithm::Sha256;
+            let code = match (hash == logged_by, kind) {
+                (true, KeyKind::EcdsaP256) => None,
+                (true, _) => Some("signature-invalid"),
+                (false, _) => Some("log-entry-mismatch"),
+            };
+            assert_eq!(super::judge(&instance.trusted, &entity).err(), code, "{kind:?} {hash:?}");
+        }
+    }
+}
+
 // The log entry.
 
 #[test]

@@ -221,7 +221,7 @@ pub(super) const ARTIFACT: &[u8] = b"what was signed";
 pub(super) fn message_v1_by(
     instance: &Instance,
     leaf: Certificate,
-    key: &EphemeralKey,
+    key: &dyn Keypair,
     time: Timestamp,
 ) -> SignedEntity {
     let signature = key.sign(ARTIFACT);
@@ -234,7 +234,7 @@ pub(super) fn message_v1_by(
 pub(super) fn message_v2_by(
     instance: &Instance,
     leaf: Certificate,
-    key: &EphemeralKey,
+    key: &dyn Keypair,
     time: Timestamp,
 ) -> SignedEntity {
     let signature = key.sign(ARTIFACT);

@@ -5,6 +5,7 @@
 
 mod evidence;
 mod instance;
+mod vectors;
 
 use gitseal::entity::SignedEntity;
 use gitseal::trust::TrustedRoot;
