@@ -117,7 +117,7 @@ mod tests {
             1_673_483_618u64.to_der().unwrap(),
             text.to_der().unwrap(),
             7u64.to_der().unwrap(),
-            <&OctetStringRef>::from(OctetStringRef::new(b"set").unwrap()).to_der().unwrap(),
+            OctetStringRef::new(b"set").unwrap().to_der().unwrap(),
             Utf8StringRef::new("origin \u{2014}").unwrap().to_der().unwrap(),
             vec![text].to_der().unwrap(),
             text.to_der().unwrap(),

@@ -2,7 +2,8 @@
 //!
 //! Follows dev.sigstore.rekor.v1.TransparencyLogEntry (protobuf-specs), the hashedrekord and dsse types of Rekor v1,
 //! hashedrekord 0.0.2 of Rekor v2, and RFC 8785 for the canonical JSON. Merkle proofs are checked in
-//! `merkle`, checkpoints in `checkpoint`; bodies are read in [`logged_body`](super::logged_body).
+//! [`merkle`](super::merkle), checkpoints in [`checkpoint`](super::checkpoint); bodies are read in
+//! [`logged_body`](super::logged_body).
 
 use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;

@@ -7,10 +7,7 @@ use super::reason::{Reason, Refusal};
 use crate::crypto::{Digest, HashAlgorithm, KeyKind, PublicKey, SignatureInvalid, SignatureScheme};
 use crate::entity::{Artifact, SignatureContent, SignedEntity};
 use crate::format::dsse::Envelope;
-use crate::format::intoto::Statement;
-
-/// The payload type of an in-toto statement in a DSSE envelope.
-const IN_TOTO: &str = "application/vnd.in-toto+json";
+use crate::format::intoto::{PAYLOAD_TYPE, Statement};
 
 /// Check that `key` signed the artifact of `entity`.
 pub(super) fn check(entity: &SignedEntity, key: &PublicKey) -> Result<(), Refusal> {
@@ -34,7 +31,7 @@ fn check_envelope(artifact: &Artifact, envelope: &Envelope, key: &PublicKey) -> 
         return Err(invalid());
     }
     let mismatch = |detail: String| Refusal::new(Reason::StatementMismatch, detail);
-    if envelope.payload_type != IN_TOTO {
+    if envelope.payload_type != PAYLOAD_TYPE {
         return Err(mismatch(format!("the envelope holds {:?}, not an in-toto statement", envelope.payload_type)));
     }
     let statement = Statement::from_json(&envelope.payload).map_err(|error| mismatch(error.to_string()))?;
