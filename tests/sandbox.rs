@@ -317,7 +317,13 @@ fn an_entry_is_proven_found_and_logged_once() {
     }
     let retrieved = server.post("/api/v1/log/entries/retrieve", &json!({ "entries": [request] })).json();
     assert_eq!(retrieved[0][&uuid]["body"], entry["body"]);
+    // Go writes null for an empty list.
+    let by_uuid = json!({ "entryUUIDs": [uuid], "logIndexes": null, "entries": null });
+    let answer = server.post("/api/v1/log/entries/retrieve", &by_uuid).json();
+    assert_eq!(answer[0][&uuid]["body"], entry["body"]);
     assert_eq!(server.get(&format!("/api/v1/log/entries/{}", "0".repeat(64))).status, 404);
+    let malformed = server.post("/api/v1/log/entries/retrieve", &json!({ "logIndexes": ["x"] }));
+    assert_eq!((malformed.status, malformed.json()["code"].as_u64()), (422, Some(422)));
     assert_eq!(server.get("/api/v1/log/entries?logIndex=1").status, 404);
 
     let request = entry_v2(b"m");

@@ -411,3 +411,68 @@ fn prefixed(bytes: &[u8]) -> Vec<u8> {
     out.extend_from_slice(bytes);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{EphemeralKey, KeyKind, ServiceKey};
+    use crate::format::x509::{Certificate, San};
+
+    const REQUEST: &[u8] = include_bytes!("../../tests/vectors/certificate-request/openssl-p384/request.der");
+
+    fn name(common_name: &str) -> DistinguishedName {
+        DistinguishedName { organization: "o".to_owned(), common_name: common_name.to_owned() }
+    }
+
+    fn validity() -> Validity {
+        let at = |text: &str| text.parse().unwrap();
+        Validity { not_before: at("2026-11-22T10:00:00Z"), not_after: at("2051-01-01T00:00:00Z") }
+    }
+
+    #[test]
+    fn a_request_is_believed_when_its_own_key_signed_it() {
+        assert_eq!(CertificateRequest::parse(REQUEST).unwrap().public_key().kind(), KeyKind::EcdsaP384);
+        for position in 0..REQUEST.len() {
+            let mut changed = REQUEST.to_vec();
+            changed[position] ^= 1;
+            assert!(CertificateRequest::parse(&changed).is_err(), "{position}");
+            assert!(CertificateRequest::parse(&REQUEST[..position]).is_err(), "{position}");
+        }
+    }
+
+    #[test]
+    fn what_is_issued_is_read_as_what_was_meant() {
+        let (root_key, leaf_key) = (ServiceKey::generate(KeyKind::EcdsaP384).unwrap(), EphemeralKey::generate());
+        let ct_key = ServiceKey::generate(KeyKind::EcdsaP256).unwrap();
+        let root_name = name("root");
+        let authority = Authority { name: &root_name, key: &root_key };
+        let root = Certificate::from_der(&authority.root([0xff; 20], validity()).unwrap()).unwrap();
+        assert!(root.is_ca() && root.path_len() == Some(1));
+        assert_eq!(root.not_after(), validity().not_after);
+        let subject = Subject { serial: [1; 20], validity: validity(), public_key: leaf_key.public_key() };
+        let email = SubjectName::Email("me@example.com".to_owned());
+        let precertificate = authority.fulcio_leaf(&subject, &email, "https://issuer.example").unwrap();
+        let time = validity().not_before;
+        let leaf = Certificate::from_der(&precertificate.logged_by(&ct_key, time).unwrap()).unwrap();
+        assert_eq!(leaf.names(), [San::Email("me@example.com".to_owned())]);
+        assert_eq!(leaf.identity().unwrap().issuer, "https://issuer.example");
+        assert_eq!(leaf.issuer_der(), root.subject_der());
+        assert!(!leaf.is_ca() && leaf.sct_list().is_some());
+        let scheme = leaf.signature_scheme().unwrap();
+        assert_eq!(root.public_key().unwrap().verify(scheme, leaf.tbs_der(), leaf.signature()), Ok(()));
+        let stamper = Certificate::from_der(&authority.timestamper(&name("tsa"), &subject).unwrap()).unwrap();
+        assert!(stamper.extended_key_usage_is_critical());
+    }
+
+    #[test]
+    fn a_name_is_ascii_or_nothing_is_issued() {
+        let (key, leaf_key) = (ServiceKey::generate(KeyKind::EcdsaP384).unwrap(), EphemeralKey::generate());
+        let issuer = name("root");
+        let authority = Authority { name: &issuer, key: &key };
+        let subject = Subject { serial: [1; 20], validity: validity(), public_key: leaf_key.public_key() };
+        for text in ["", "jörg@example.com"] {
+            let leaf = authority.fulcio_leaf(&subject, &SubjectName::Email(text.to_owned()), "https://issuer.example");
+            assert_eq!(leaf.err(), Some(IssueError::Name));
+        }
+    }
+}

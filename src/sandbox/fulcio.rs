@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::faults::{Fault, Service};
 use super::folder::{Folder, FolderError};
 use super::oidc::AUDIENCE;
-use super::reply::Refusal;
+use super::reply::{Body, Refusal};
 use super::server::Services;
 use crate::crypto::{KeyError, KeyKind, Keypair, PublicKey, ServiceKey, SignatureScheme, random};
 use crate::format::issue::{
@@ -168,7 +168,7 @@ struct RequestedKey {
 async fn signing_cert_v2(
     State(services): State<Arc<Services>>,
     headers: HeaderMap,
-    Json(request): Json<SigningCertRequest>,
+    Body(request): Body<SigningCertRequest>,
 ) -> Result<Json<Value>, Refusal> {
     let certificates = certify(&services, &headers, request)?;
     Ok(Json(json!({ "signedCertificateEmbeddedSct": { "chain": { "certificates": certificates } } })))
@@ -177,7 +177,7 @@ async fn signing_cert_v2(
 async fn signing_cert_v1(
     State(services): State<Arc<Services>>,
     headers: HeaderMap,
-    Json(request): Json<SigningCertRequest>,
+    Body(request): Body<SigningCertRequest>,
 ) -> Result<Response, Refusal> {
     let certificates = certify(&services, &headers, request)?;
     let kind = [(header::CONTENT_TYPE, "application/pem-certificate-chain")];

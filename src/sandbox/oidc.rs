@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::{Fault, Service};
-use super::reply::{Refusal, lock};
+use super::reply::{Parameters, Refusal, lock};
 use super::server::Services;
 use crate::crypto::{EphemeralKey, Keypair, ServiceKey, digest::hex, random, sha256};
 use crate::format::jws;
@@ -218,7 +218,7 @@ struct Authorize {
 
 async fn authorize(
     State(services): State<Arc<Services>>,
-    Query(request): Query<Authorize>,
+    Parameters(request): Parameters<Authorize>,
 ) -> Result<Response, Refusal> {
     // Sent nowhere but to the machine that asks: a redirect is the one way a code can leave it.
     if !is_loopback_redirect(&request.redirect_uri) {
@@ -342,7 +342,7 @@ struct PlainToken {
 }
 
 /// A token for the asking, for scripts: `curl BASE/token?identity=me@example.com`.
-async fn plain_token(State(services): State<Arc<Services>>, Query(request): Query<PlainToken>) -> String {
+async fn plain_token(State(services): State<Arc<Services>>, Parameters(request): Parameters<PlainToken>) -> String {
     let oidc = &services.oidc;
     let identity = request.identity.unwrap_or_else(|| oidc.identity.clone());
     let audience = request.audience.as_deref().unwrap_or(AUDIENCE);

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -22,7 +22,7 @@ use super::entry_request::{self, Accepted};
 use super::faults::{Fault, Faults, Service};
 use super::folder::{Folder, FolderError};
 use super::log::{Appended, Log, LogError};
-use super::reply::{Refusal, lock};
+use super::reply::{Body, Parameters, Refusal, lock};
 use super::server::Services;
 use crate::crypto::digest::{hex, unhex};
 use crate::crypto::{EphemeralKey, KeyKind, Keypair, PublicKey, ServiceKey, sha256};
@@ -225,7 +225,7 @@ pub(super) fn routes() -> axum::Router<Arc<Services>> {
         .route("/api/v1/index/retrieve", post(search))
 }
 
-async fn upload(State(services): State<Arc<Services>>, Json(request): Json<Value>) -> Result<Response, Refusal> {
+async fn upload(State(services): State<Arc<Services>>, Body(request): Body<Value>) -> Result<Response, Refusal> {
     let accepted = entry_request::v1(&request).map_err(Refusal::bad_request)?;
     services.rekor_v1.append(accepted, &services.faults)
 }
@@ -236,7 +236,10 @@ struct ByIndex {
     log_index: u64,
 }
 
-async fn by_index(State(services): State<Arc<Services>>, Query(request): Query<ByIndex>) -> Result<Response, Refusal> {
+async fn by_index(
+    State(services): State<Arc<Services>>,
+    Parameters(request): Parameters<ByIndex>,
+) -> Result<Response, Refusal> {
     let rekor = &services.rekor_v1;
     let state = lock(&rekor.state);
     let index = request.log_index.checked_sub(FIRST_INDEX).ok_or_else(|| Refusal::not_found("no such entry"))?;
@@ -259,28 +262,30 @@ fn one(uuid: &str, entry: &LogEntry) -> Response {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Retrieve {
-    #[serde(default, rename = "entryUUIDs")]
-    entry_uuids: Vec<String>,
-    #[serde(default)]
-    log_indexes: Vec<u64>,
-    #[serde(default)]
-    entries: Vec<Value>,
+    // Absent, or null as Go writes an empty list.
+    #[serde(rename = "entryUUIDs")]
+    entry_uuids: Option<Vec<String>>,
+    log_indexes: Option<Vec<u64>>,
+    entries: Option<Vec<Value>>,
 }
 
-async fn retrieve(State(services): State<Arc<Services>>, Json(request): Json<Retrieve>) -> Result<Response, Refusal> {
-    let wanted = request.entry_uuids.len() + request.log_indexes.len() + request.entries.len();
+async fn retrieve(State(services): State<Arc<Services>>, Body(request): Body<Retrieve>) -> Result<Response, Refusal> {
+    let uuids = request.entry_uuids.unwrap_or_default();
+    let log_indexes = request.log_indexes.unwrap_or_default();
+    let entries = request.entries.unwrap_or_default();
+    let wanted = uuids.len() + log_indexes.len() + entries.len();
     if wanted == 0 || wanted > MAX_RETRIEVED {
         return Err(Refusal::bad_request(format!("ask for 1 to {MAX_RETRIEVED} entries")));
     }
     let rekor = &services.rekor_v1;
     let state = lock(&rekor.state);
     let mut indices = BTreeSet::new();
-    for uuid in &request.entry_uuids {
+    for uuid in &uuids {
         // What is not there is left out of the answer, as by the real log.
         indices.extend(rekor.find(&state.log, uuid).ok());
     }
-    indices.extend(request.log_indexes.iter().filter_map(|index| index.checked_sub(FIRST_INDEX)));
-    for proposed in &request.entries {
+    indices.extend(log_indexes.iter().filter_map(|index| index.checked_sub(FIRST_INDEX)));
+    for proposed in &entries {
         let accepted = entry_request::v1(proposed).map_err(Refusal::bad_request)?;
         indices.extend(state.log.index_of(&merkle::leaf_hash(&accepted.body)));
     }
@@ -311,7 +316,7 @@ struct SearchedKey {
 
 async fn search(
     State(services): State<Arc<Services>>,
-    Json(request): Json<Search>,
+    Body(request): Body<Search>,
 ) -> Result<Json<Vec<String>>, Refusal> {
     let mut keys = Vec::new();
     keys.extend(request.email.map(|email| format!("name:{}", email.to_lowercase())));
@@ -365,7 +370,10 @@ fn one_leaf() -> u64 {
     1
 }
 
-async fn proof(State(services): State<Arc<Services>>, Query(request): Query<Proof>) -> Result<Json<Value>, Refusal> {
+async fn proof(
+    State(services): State<Arc<Services>>,
+    Parameters(request): Parameters<Proof>,
+) -> Result<Json<Value>, Refusal> {
     let rekor = &services.rekor_v1;
     let state = lock(&rekor.state);
     let tree = state.log.tree();

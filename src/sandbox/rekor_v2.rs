@@ -19,7 +19,7 @@ use super::faults::{Fault, Faults, Service};
 use super::folder::Folder;
 use super::log::{Appended, Log};
 use super::rekor_v1::{RekorError, other_history};
-use super::reply::{Refusal, lock};
+use super::reply::{Body, Refusal, lock};
 use super::server::Services;
 use crate::crypto::{KeyKind, Keypair, PublicKey, ServiceKey};
 use crate::format::checkpoint;
@@ -122,7 +122,7 @@ pub(super) fn routes() -> axum::Router<Arc<Services>> {
         .route("/api/v2/tile/{*path}", get(tile))
 }
 
-async fn upload(State(services): State<Arc<Services>>, Json(request): Json<Value>) -> Result<Response, Refusal> {
+async fn upload(State(services): State<Arc<Services>>, Body(request): Body<Value>) -> Result<Response, Refusal> {
     let accepted = entry_request::v2(&request).map_err(Refusal::bad_request)?;
     services.rekor_v2.append(accepted, &services.faults)
 }

@@ -1,10 +1,17 @@
-//! What a service answers when it refuses: a status, and the JSON `{code, message}` that Fulcio and Rekor answer with.
+//! What a service answers when it refuses: a status, and the JSON `{code, message}` that Fulcio and Rekor answer with;
+//! and requests that are refused so when they are malformed.
+//!
+//! The generated Go clients of both cannot read an error that is not JSON, and report something else instead.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use axum::Json;
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// A refusal.
@@ -33,6 +40,42 @@ impl Refusal {
     /// 500: the sandbox itself failed, its disk for instance.
     pub(super) fn internal(why: impl ToString) -> Self {
         Refusal { status: StatusCode::INTERNAL_SERVER_ERROR, message: why.to_string() }
+    }
+}
+
+impl From<JsonRejection> for Refusal {
+    fn from(rejection: JsonRejection) -> Self {
+        Refusal { status: rejection.status(), message: rejection.body_text() }
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(rejection: QueryRejection) -> Self {
+        Refusal { status: rejection.status(), message: rejection.body_text() }
+    }
+}
+
+/// A request's JSON.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let Json(value) = Json::from_request(request, state).await?;
+        Ok(Body(value))
+    }
+}
+
+/// A request's query.
+pub(super) struct Parameters<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let Query(value) = Query::from_request_parts(parts, state).await?;
+        Ok(Parameters(value))
     }
 }
 

@@ -27,7 +27,7 @@ use super::fulcio::{Fulcio, FulcioError};
 use super::oidc::{AUDIENCE, Oidc};
 use super::rekor_v1::{RekorError, RekorV1};
 use super::rekor_v2::RekorV2;
-use super::reply::Refusal;
+use super::reply::{Body, Refusal};
 use super::tsa::Tsa;
 use super::tuf::TufRepository;
 use super::{fulcio, oidc, rekor_v1, rekor_v2, tsa, tuf};
@@ -361,7 +361,7 @@ async fn list_faults(State(services): State<Arc<Services>>) -> Json<Value> {
 
 async fn set_faults(
     State(services): State<Arc<Services>>,
-    Json(request): Json<FaultRequest>,
+    Body(request): Body<FaultRequest>,
 ) -> Result<Json<Value>, Refusal> {
     if request.faults.len() > faults::MAX_RULES {
         return Err(Refusal::bad_request(format!("at most {} faults", faults::MAX_RULES)));
