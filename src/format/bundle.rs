@@ -8,13 +8,14 @@
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
+use super::bounded::Bounded;
 use super::dsse::{DsseError, Envelope, EnvelopeJson};
 use super::log_entry::LogEntry;
 use super::log_entry_json::{LogEntryJsonError, TlogEntryJson};
 use crate::crypto::{Digest, HashAlgorithm};
 
 /// Longest bundle that is read, in bytes: with a message signature about 10,000; an attestation holds its payload.
-pub const MAX_BUNDLE_LEN: usize = 32 * 1024 * 1024;
+pub const MAX_BUNDLE_LEN: usize = 16 * 1024 * 1024;
 /// Most log entries of one bundle: each costs signature checks, and nobody has more than a handful of logs.
 pub const MAX_LOG_ENTRIES: usize = 32;
 /// Most timestamps of one bundle, for the same reason.
@@ -43,9 +44,6 @@ pub enum BundleError {
     /// A version that is not read.
     #[error("bundles of media type {0} are not read")]
     MediaType(String),
-    /// More than the named bound allows.
-    #[error("the bundle has too many {0}")]
-    TooMany(&'static str),
     /// Not standard base64 with padding.
     #[error("the {0} of the bundle is not base64")]
     Base64(&'static str),
@@ -157,11 +155,7 @@ enum Version {
     V0_3,
 }
 
-fn log_entries(entries: Option<Vec<TlogEntryJson>>, version: Version) -> Result<Vec<LogEntry>, BundleError> {
-    let entries = entries.unwrap_or_default();
-    if entries.len() > MAX_LOG_ENTRIES {
-        return Err(BundleError::TooMany("log entries"));
-    }
+fn log_entries(entries: Option<LogEntriesJson>, version: Version) -> Result<Vec<LogEntry>, BundleError> {
     let read = |entry: TlogEntryJson| {
         let entry = entry.read()?;
         if version == Version::V0_1 && entry.inclusion_promise.is_none() {
@@ -172,15 +166,12 @@ fn log_entries(entries: Option<Vec<TlogEntryJson>>, version: Version) -> Result<
             Ok(entry)
         }
     };
-    entries.into_iter().map(read).collect()
+    entries.unwrap_or_default().0.into_iter().map(read).collect()
 }
 
 fn timestamps(data: Option<TimestampDataJson>) -> Result<Vec<Vec<u8>>, BundleError> {
     let timestamps = data.and_then(|data| data.rfc3161_timestamps).unwrap_or_default();
-    if timestamps.len() > MAX_TIMESTAMPS {
-        return Err(BundleError::TooMany("timestamps"));
-    }
-    timestamps.iter().map(|timestamp| base64(&timestamp.signed_timestamp, "timestamp")).collect()
+    timestamps.0.iter().map(|timestamp| base64(&timestamp.signed_timestamp, "timestamp")).collect()
 }
 
 fn base64(text: &str, what: &'static str) -> Result<Vec<u8>, BundleError> {
@@ -188,6 +179,8 @@ fn base64(text: &str, what: &'static str) -> Result<Vec<u8>, BundleError> {
 }
 
 // The proto3 JSON; absent or null means the default.
+
+type LogEntriesJson = Bounded<TlogEntryJson, MAX_LOG_ENTRIES>;
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -209,7 +202,7 @@ struct MaterialJson {
     x509_certificate_chain: Option<ChainJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     public_key: Option<HintJson>,
-    tlog_entries: Option<Vec<TlogEntryJson>>,
+    tlog_entries: Option<LogEntriesJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp_verification_data: Option<TimestampDataJson>,
 }
@@ -223,7 +216,7 @@ struct RawBytesJson {
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct ChainJson {
-    certificates: Option<Vec<RawBytesJson>>,
+    certificates: Option<Bounded<RawBytesJson, MAX_CERTIFICATES>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -235,7 +228,7 @@ struct HintJson {
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct TimestampDataJson {
-    rfc3161_timestamps: Option<Vec<SignedTimestampJson>>,
+    rfc3161_timestamps: Option<Bounded<SignedTimestampJson, MAX_TIMESTAMPS>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -281,14 +274,11 @@ impl MaterialJson {
 
 impl ChainJson {
     fn read(&self) -> Result<KeyMaterial, BundleError> {
-        let certificates = self.certificates.as_deref().unwrap_or_default();
-        match certificates.len() {
-            0 => Err(BundleError::EmptyChain),
-            1..=MAX_CERTIFICATES => {
-                let der = certificates.iter().map(|certificate| base64(&certificate.raw_bytes, "certificate"));
-                Ok(KeyMaterial::Certificates(der.collect::<Result<_, _>>()?))
-            }
-            _ => Err(BundleError::TooMany("certificates")),
+        let certificates = self.certificates.iter().flat_map(|certificates| &certificates.0);
+        let der = certificates.map(|certificate| base64(&certificate.raw_bytes, "certificate"));
+        match der.collect::<Result<Vec<_>, _>>()? {
+            empty if empty.is_empty() => Err(BundleError::EmptyChain),
+            chain => Ok(KeyMaterial::Certificates(chain)),
         }
     }
 }
@@ -317,8 +307,9 @@ impl From<&Bundle> for BundleJson {
             KeyMaterial::PublicKeyHint(hint) => (None, Some(HintJson { hint: Some(hint.clone()) })),
         };
         let stamp = |der: &Vec<u8>| SignedTimestampJson { signed_timestamp: Base64::encode_string(der) };
-        let timestamps = (!bundle.timestamps.is_empty())
-            .then(|| TimestampDataJson { rfc3161_timestamps: Some(bundle.timestamps.iter().map(stamp).collect()) });
+        let timestamps = (!bundle.timestamps.is_empty()).then(|| TimestampDataJson {
+            rfc3161_timestamps: Some(Bounded(bundle.timestamps.iter().map(stamp).collect())),
+        });
         let (message_signature, dsse_envelope) = match &bundle.content {
             Content::Message { digest, signature } => (Some(message_signature(digest.as_ref(), signature)), None),
             Content::Dsse(envelope) => (None, Some(EnvelopeJson::from(envelope))),
@@ -329,7 +320,7 @@ impl From<&Bundle> for BundleJson {
                 certificate,
                 x509_certificate_chain: None,
                 public_key,
-                tlog_entries: Some(bundle.log_entries.iter().map(TlogEntryJson::from).collect()),
+                tlog_entries: Some(Bounded(bundle.log_entries.iter().map(TlogEntryJson::from).collect())),
                 timestamp_verification_data: timestamps,
             },
             message_signature,
@@ -444,7 +435,7 @@ mod tests {
         assert_eq!(v0_2(one).unwrap(), bundle());
         assert!(matches!(v0_2(serde_json::json!([])), Err(BundleError::EmptyChain)));
         let many = vec![serde_json::json!({ "rawBytes": "" }); MAX_CERTIFICATES + 1];
-        assert!(matches!(v0_2(many.into()), Err(BundleError::TooMany("certificates"))));
+        assert!(v0_2(many.into()).unwrap_err().to_string().contains("more than 10 items"));
     }
 
     #[test]
@@ -489,13 +480,13 @@ mod tests {
             let entry = json["verificationMaterial"]["tlogEntries"][0].take();
             json["verificationMaterial"]["tlogEntries"] = vec![entry; MAX_LOG_ENTRIES + 1].into();
         });
-        assert!(matches!(read, Err(BundleError::TooMany("log entries"))));
+        assert!(read.unwrap_err().to_string().contains("more than 32 items"));
         let read = changed(|json| {
             let stamp = serde_json::json!({ "signedTimestamp": "" });
             json["verificationMaterial"]["timestampVerificationData"]["rfc3161Timestamps"] =
                 vec![stamp; MAX_TIMESTAMPS + 1].into();
         });
-        assert!(matches!(read, Err(BundleError::TooMany("timestamps"))));
+        assert!(read.unwrap_err().to_string().contains("more than 32 items"));
     }
 
     #[test]

@@ -6,8 +6,12 @@
 use base64ct::{Base64, Encoding as _};
 use serde::{Deserialize, Serialize};
 
+use super::bounded::Bounded;
+
 /// Longest payload type that is read, in bytes; it is a media type or a URI.
 pub const MAX_PAYLOAD_TYPE_LEN: usize = 256;
+/// Signatures are counted up to here, to say how many there are instead of one.
+pub(super) const MAX_SIGNATURES: usize = 16;
 
 /// Why an envelope was refused.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +78,7 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 pub(super) struct EnvelopeJson {
     payload: String,
     payload_type: String,
-    signatures: Vec<SignatureJson>,
+    signatures: Bounded<SignatureJson, MAX_SIGNATURES>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -87,7 +91,7 @@ struct SignatureJson {
 
 impl EnvelopeJson {
     pub(super) fn read(self) -> Result<Envelope, DsseError> {
-        let [signature] = &self.signatures[..] else { return Err(DsseError::Signatures(self.signatures.len())) };
+        let [signature] = &self.signatures.0[..] else { return Err(DsseError::Signatures(self.signatures.0.len())) };
         if self.payload_type.is_empty() || self.payload_type.len() > MAX_PAYLOAD_TYPE_LEN {
             return Err(DsseError::PayloadType);
         }
@@ -107,7 +111,7 @@ impl From<&Envelope> for EnvelopeJson {
         EnvelopeJson {
             payload: Base64::encode_string(&envelope.payload),
             payload_type: envelope.payload_type.clone(),
-            signatures: vec![SignatureJson { sig: Base64::encode_string(&envelope.signature), keyid }],
+            signatures: Bounded(vec![SignatureJson { sig: Base64::encode_string(&envelope.signature), keyid }]),
         }
     }
 }

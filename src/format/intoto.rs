@@ -9,6 +9,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::bounded::Bounded;
 use crate::crypto::{Digest, HashAlgorithm};
 
 /// The payload type of an envelope that holds a statement.
@@ -27,7 +28,7 @@ pub enum StatementError {
     /// `_type` is neither Statement v1 nor v0.1.
     #[error("statements of type {0} are not read")]
     Type(String),
-    /// No subject, more than [`MAX_SUBJECTS`], or one with no digest or more than [`MAX_DIGESTS`].
+    /// No subject, or one with no digest or more than [`MAX_DIGESTS`].
     #[error("the statement has an impossible number of subjects or digests")]
     Count,
 }
@@ -65,15 +66,13 @@ impl Statement {
         if !matches!(&statement.kind[..], "https://in-toto.io/Statement/v1" | "https://in-toto.io/Statement/v0.1") {
             return Err(StatementError::Type(statement.kind));
         }
-        let counts = statement.subject.iter().map(|subject| subject.digest.len());
-        if !(1..=MAX_SUBJECTS).contains(&statement.subject.len())
-            || counts.into_iter().any(|n| n == 0 || n > MAX_DIGESTS)
-        {
+        let subjects = statement.subject.0;
+        if subjects.is_empty() || subjects.iter().any(|one| !(1..=MAX_DIGESTS).contains(&one.digest.len())) {
             return Err(StatementError::Count);
         }
         let subject = |subject: SubjectJson| Subject { name: subject.name, digests: subject.digest };
         Ok(Statement {
-            subjects: statement.subject.into_iter().map(subject).collect(),
+            subjects: subjects.into_iter().map(subject).collect(),
             predicate_type: statement.predicate_type,
             predicate: statement.predicate.map(|raw| raw.get().to_owned()),
         })
@@ -99,7 +98,7 @@ impl Statement {
 struct StatementJson {
     #[serde(rename = "_type")]
     kind: String,
-    subject: Vec<SubjectJson>,
+    subject: Bounded<SubjectJson, MAX_SUBJECTS>,
     #[serde(rename = "predicateType")]
     predicate_type: String,
     predicate: Option<Box<serde_json::value::RawValue>>,

@@ -10,6 +10,7 @@ use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::bounded::Bounded;
 use super::log_entry::{EntryKind, InclusionProof, LogEntry, LogId, MAX_CHECKPOINT_LEN, MAX_PROOF_HASHES, MAX_SET_LEN};
 use super::logged_body::MAX_BODY_LEN;
 use crate::crypto::digest::{hex, unhex};
@@ -84,12 +85,8 @@ pub fn from_rekor_v1(json: &[u8]) -> Result<(String, LogEntry)> {
 /// # Errors
 /// [`LogEntryJsonError`] when the array itself is malformed.
 pub fn from_rekor_v1_list(json: &[u8]) -> Result<Vec<(String, Result<LogEntry>)>> {
-    let answer: Vec<BTreeMap<String, RekorV1Json>> = serde_json::from_slice(json)?;
-    let count = answer.iter().map(BTreeMap::len).sum();
-    if count > MAX_ANSWER_ENTRIES {
-        return Err(LogEntryJsonError::Count(count));
-    }
-    Ok(answer.into_iter().flatten().map(|(uuid, entry)| (uuid, entry.read())).collect())
+    let answer: Bounded<BTreeMap<String, RekorV1Json>, MAX_ANSWER_ENTRIES> = serde_json::from_slice(json)?;
+    Ok(answer.0.into_iter().flatten().map(|(uuid, entry)| (uuid, entry.read())).collect())
 }
 
 /// Write one entry as Rekor v1 answers.
@@ -98,6 +95,9 @@ pub fn to_rekor_v1(uuid: &str, entry: &LogEntry) -> String {
     let answer = BTreeMap::from([(uuid, RekorV1Json::from(entry))]);
     serde_json::to_string(&answer).expect("strings, numbers and arrays have a JSON form")
 }
+
+/// An audit path.
+type HashesJson = Bounded<String, MAX_PROOF_HASHES>;
 
 /// proto3 JSON: lower camel case, absent or null means the default.
 #[derive(Deserialize, Serialize)]
@@ -140,7 +140,7 @@ struct ProofJson {
     log_index: Option<String>,
     root_hash: String,
     tree_size: Option<String>,
-    hashes: Option<Vec<String>>,
+    hashes: Option<HashesJson>,
     checkpoint: Option<CheckpointJson>,
 }
 
@@ -177,10 +177,7 @@ impl TlogEntryJson {
 impl ProofJson {
     fn read(self) -> Result<InclusionProof> {
         let hashes = self.hashes.unwrap_or_default();
-        if hashes.len() > MAX_PROOF_HASHES {
-            return Err(LogEntryJsonError::TooLong("inclusion proof"));
-        }
-        let hashes = hashes.iter().map(|text| hash(base64(text, "proof hash")?, "proof hash"));
+        let hashes = hashes.0.iter().map(|text| hash(base64(text, "proof hash")?, "proof hash"));
         Ok(InclusionProof {
             log_index: int64(self.log_index.as_deref(), "proof index")?,
             root_hash: hash(base64(&self.root_hash, "root hash")?, "root hash")?,
@@ -197,7 +194,7 @@ impl From<&LogEntry> for TlogEntryJson {
             log_index: Some(proof.log_index.to_string()),
             root_hash: Base64::encode_string(&proof.root_hash),
             tree_size: Some(proof.tree_size.to_string()),
-            hashes: Some(proof.hashes.iter().map(|hash| Base64::encode_string(hash)).collect()),
+            hashes: Some(Bounded(proof.hashes.iter().map(|hash| Base64::encode_string(hash)).collect())),
             checkpoint: Some(CheckpointJson { envelope: proof.checkpoint.clone() }),
         });
         let promise = |set: &Vec<u8>| PromiseJson { signed_entry_timestamp: Base64::encode_string(set) };
@@ -242,7 +239,7 @@ struct VerificationJson {
 #[serde(rename_all = "camelCase")]
 struct RekorV1ProofJson {
     checkpoint: String,
-    hashes: Vec<String>,
+    hashes: HashesJson,
     log_index: u64,
     root_hash: String,
     tree_size: u64,
@@ -280,10 +277,7 @@ impl RekorV1Json {
 
 impl RekorV1ProofJson {
     fn read(self) -> Result<InclusionProof> {
-        if self.hashes.len() > MAX_PROOF_HASHES {
-            return Err(LogEntryJsonError::TooLong("inclusion proof"));
-        }
-        let hashes = self.hashes.iter().map(|text| hash(unhexed(text, "proof hash")?, "proof hash"));
+        let hashes = self.hashes.0.iter().map(|text| hash(unhexed(text, "proof hash")?, "proof hash"));
         Ok(InclusionProof {
             log_index: self.log_index,
             root_hash: hash(unhexed(&self.root_hash, "root hash")?, "root hash")?,
@@ -298,7 +292,7 @@ impl From<&LogEntry> for RekorV1Json {
     fn from(entry: &LogEntry) -> Self {
         let proof = entry.inclusion_proof.as_ref().map(|proof| RekorV1ProofJson {
             checkpoint: proof.checkpoint.clone(),
-            hashes: proof.hashes.iter().map(|hash| hex(hash)).collect(),
+            hashes: Bounded(proof.hashes.iter().map(|hash| hex(hash)).collect()),
             log_index: proof.log_index,
             root_hash: hex(&proof.root_hash),
             tree_size: proof.tree_size,

@@ -8,6 +8,8 @@ use base64ct::{Base64, Encoding as _};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::bounded::Bounded;
+use super::dsse::MAX_SIGNATURES;
 use super::log_entry::{self, EntryKind, LoggedKey};
 use super::pem::{self, PemError};
 use crate::crypto::{Digest, HashAlgorithm, digest::unhex};
@@ -108,7 +110,7 @@ fn hashedrekord_v002(spec: v2::HashedRekord, bytes: &[u8]) -> Result<LoggedBody,
 fn dsse_v001(spec: v1::Dsse, bytes: &[u8]) -> Result<LoggedBody, BodyError> {
     let envelope = spec.envelope_hash.read()?;
     let digest = spec.payload_hash.read()?;
-    let [signed] = &spec.signatures[..] else { return Err(BodyError::Signatures(spec.signatures.len())) };
+    let [signed] = &spec.signatures.0[..] else { return Err(BodyError::Signatures(spec.signatures.0.len())) };
     let signature = base64(&signed.signature, "signature")?;
     let (pem, key) = pem_key(&signed.verifier)?;
     canonical(bytes, &log_entry::dsse_v001(&envelope, &digest, &signature, &pem))?;
@@ -117,7 +119,7 @@ fn dsse_v001(spec: v1::Dsse, bytes: &[u8]) -> Result<LoggedBody, BodyError> {
 
 fn dsse_v002(spec: v2::Dsse, bytes: &[u8]) -> Result<LoggedBody, BodyError> {
     let digest = spec.dsse.payload_hash.read()?;
-    let [signed] = &spec.dsse.signatures[..] else { return Err(BodyError::Signatures(spec.dsse.signatures.len())) };
+    let [signed] = &spec.dsse.signatures.0[..] else { return Err(BodyError::Signatures(spec.dsse.signatures.0.len())) };
     let signature = base64(&signed.content, "signature")?;
     let key = signed.verifier.read()?;
     canonical(bytes, &log_entry::dsse_v002(&digest, &signature, &key, &signed.verifier.key_details))?;
@@ -128,7 +130,7 @@ fn intoto_v002(spec: v1::Intoto) -> Result<LoggedBody, BodyError> {
     let content = spec.content;
     let digest = content.payload_hash.read()?;
     let envelope = content.envelope;
-    let [signed] = &envelope.signatures[..] else { return Err(BodyError::Signatures(envelope.signatures.len())) };
+    let [signed] = &envelope.signatures.0[..] else { return Err(BodyError::Signatures(envelope.signatures.0.len())) };
     // The log keeps the base64 text of the envelope as bytes, and so encodes it a second time.
     let twice = |text: &str, what| {
         let inner = String::from_utf8(base64(text, what)?).map_err(|_| BodyError::Value(what))?;
@@ -193,7 +195,7 @@ fn loose_pem_key(text: &str) -> Result<LoggedKey, BodyError> {
 
 /// The shapes of Rekor v1.
 mod v1 {
-    use super::{BodyError, Deserialize, Digest, HashAlgorithm, unhex};
+    use super::{BodyError, Bounded, Deserialize, Digest, HashAlgorithm, MAX_SIGNATURES, unhex};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -247,7 +249,7 @@ mod v1 {
     pub(super) struct Dsse {
         pub(super) envelope_hash: Hash,
         pub(super) payload_hash: Hash,
-        pub(super) signatures: Vec<DsseSignature>,
+        pub(super) signatures: Bounded<DsseSignature, MAX_SIGNATURES>,
     }
 
     #[derive(Deserialize)]
@@ -278,7 +280,7 @@ mod v1 {
         pub(super) payload: Option<String>,
         #[serde(rename = "payloadType")]
         _payload_type: String,
-        pub(super) signatures: Vec<IntotoSignature>,
+        pub(super) signatures: Bounded<IntotoSignature, MAX_SIGNATURES>,
     }
 
     #[derive(Deserialize)]
@@ -293,7 +295,7 @@ mod v1 {
 
 /// The shapes of Rekor v2.
 mod v2 {
-    use super::{BodyError, Deserialize, Digest, HashAlgorithm, LoggedKey, base64};
+    use super::{BodyError, Bounded, Deserialize, Digest, HashAlgorithm, LoggedKey, MAX_SIGNATURES, base64};
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -371,7 +373,7 @@ mod v2 {
     #[serde(deny_unknown_fields, rename_all = "camelCase")]
     pub(super) struct DsseRecord {
         pub(super) payload_hash: Hash,
-        pub(super) signatures: Vec<Signature>,
+        pub(super) signatures: Bounded<Signature, MAX_SIGNATURES>,
     }
 }
 

@@ -5,6 +5,7 @@
 //! judged it. ASN.1 crates may be named here and in `crypto`, and nowhere else.
 
 mod asn1;
+mod bounded;
 pub mod bundle;
 pub mod checkpoint;
 pub mod cms;
