@@ -199,6 +199,7 @@ fn every_fault_gives_an_error_and_a_hint_in_time_and_no_signature() {
                 fails(&lab, &format!("{fault}@{service}"), kind);
             }
         }
+        fails(&lab, "wrong-key@ct", kind);
         fails(&lab, "stale-checkpoint@rekor", kind);
         fails(&lab, "split-view@rekor", kind);
         lab.faults(&[]);

@@ -19,8 +19,10 @@ const DEFAULT_DELAY: Duration = Duration::from_secs(5);
 pub enum Service {
     /// The OIDC issuer.
     Oidc,
-    /// The certificate authority and its CT log.
+    /// The certificate authority.
     Fulcio,
+    /// Its certificate log, whose promises are inside the certificates.
+    Ct,
     /// Both transparency logs.
     Rekor,
     /// The timestamp authority.
@@ -29,9 +31,10 @@ pub enum Service {
     Tuf,
 }
 
-const SERVICES: [(&str, Service); 5] = [
+const SERVICES: [(&str, Service); 6] = [
     ("oidc", Service::Oidc),
     ("fulcio", Service::Fulcio),
+    ("ct", Service::Ct),
     ("rekor", Service::Rekor),
     ("tsa", Service::Tsa),
     ("tuf", Service::Tuf),

@@ -21,7 +21,7 @@ use super::folder::{Folder, FolderError};
 use super::oidc::AUDIENCE;
 use super::reply::{Body, Refusal};
 use super::server::Services;
-use crate::crypto::{KeyError, KeyKind, Keypair, PublicKey, ServiceKey, SignatureScheme, random};
+use crate::crypto::{EphemeralKey, KeyError, KeyKind, Keypair, PublicKey, ServiceKey, SignatureScheme, random};
 use crate::format::issue::{
     Authority, CertificateRequest, DistinguishedName, IssueError, Subject, SubjectName, Validity,
 };
@@ -95,18 +95,24 @@ impl Fulcio {
 
     fn issue(
         &self,
-        authority_key: &dyn Keypair,
+        signers: &Signers<'_>,
         public_key: &PublicKey,
         name: &SubjectName,
         oidc_issuer: &str,
         now: Timestamp,
     ) -> Result<Vec<u8>, IssueError> {
-        let authority = Authority { name: &self.intermediate_name, key: authority_key };
+        let authority = Authority { name: &self.intermediate_name, key: signers.authority };
         let not_before = Timestamp::from_second(now.as_second()).unwrap_or(now);
         let validity = Validity { not_before, not_after: not_before + LEAF_LIFETIME };
         let subject = Subject { serial: serial(), validity, public_key };
-        authority.fulcio_leaf(&subject, name, oidc_issuer)?.logged_by(&self.ct_key, now)
+        authority.fulcio_leaf(&subject, name, oidc_issuer)?.logged_by(signers.ct_log, now)
     }
+}
+
+/// Who signs a certificate and the promise in it: the authority and its log, or somebody whom nobody trusts.
+struct Signers<'a> {
+    authority: &'a dyn Keypair,
+    ct_log: &'a dyn Keypair,
 }
 
 /// The certificate `name` in the folder; made by `make` at the first time.
@@ -199,15 +205,15 @@ fn certify(services: &Services, headers: &HeaderMap, request: SigningCertRequest
     let public_key = proven_key(request, &challenge)?;
     // 3. The certificate.
     let fulcio = &services.fulcio;
-    let rogue = services
-        .faults
-        .strikes(Service::Fulcio, Fault::WrongKey)
-        .then(|| ServiceKey::generate(KeyKind::EcdsaP384))
-        .transpose()
-        .map_err(Refusal::internal)?;
-    let authority_key: &dyn Keypair = rogue.as_ref().unwrap_or(&fulcio.intermediate_key);
-    let leaf =
-        fulcio.issue(authority_key, &public_key, &name, services.oidc.issuer(), now).map_err(Refusal::bad_request)?;
+    let strikes = |service| services.faults.strikes(service, Fault::WrongKey);
+    let rogue = strikes(Service::Fulcio).then(|| ServiceKey::generate(KeyKind::EcdsaP384)).transpose();
+    let rogue = rogue.map_err(Refusal::internal)?;
+    let rogue_log = strikes(Service::Ct).then(EphemeralKey::generate);
+    let signers = Signers {
+        authority: rogue.as_ref().unwrap_or(&fulcio.intermediate_key),
+        ct_log: rogue_log.as_ref().map_or(&fulcio.ct_key as &dyn Keypair, |key| key),
+    };
+    let leaf = fulcio.issue(&signers, &public_key, &name, services.oidc.issuer(), now).map_err(Refusal::bad_request)?;
     let chain = std::iter::once(&leaf).chain(&fulcio.chain);
     Ok(chain.map(|der| pem::encode("CERTIFICATE", der)).collect())
 }

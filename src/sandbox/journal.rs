@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! file   = "gitseal journal 1\n" *record
-//! record = length (4 bytes, big endian) SHA-256(content) content
+//! record = length (4 bytes, big endian) SHA-256(length)[..4] SHA-256(content) content
 //! ```
 //!
 //! [`Journal::append`] returns only when the record is on the disk. Whoever is killed in the middle leaves a torn last
 //! record; nobody was told of it, and opening the file again cuts it off. A damaged record that is *not* the last one
-//! is no accident of ours, and the file is refused: cutting there would lose records that were acknowledged.
+//! is no accident of ours, and the file is refused: cutting there would lose records that were acknowledged. The length
+//! has a checksum of its own so that a damaged one cannot pass for a record that was cut short.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,7 +17,8 @@ use std::path::{Path, PathBuf};
 use crate::crypto::sha256;
 
 const MAGIC: &[u8] = b"gitseal journal 1\n";
-const HEADER_LEN: usize = 4 + 32;
+const LENGTH_LEN: usize = 4;
+const HEADER_LEN: usize = 2 * LENGTH_LEN + 32;
 /// The largest record, in bytes: a log entry has a few thousand.
 pub(super) const MAX_RECORD_LEN: usize = 1024 * 1024;
 
@@ -96,7 +98,9 @@ impl Journal {
             return Err(JournalError::TooLarge(content.len()));
         }
         let mut record = Vec::with_capacity(HEADER_LEN + content.len());
-        record.extend_from_slice(&(content.len() as u32).to_be_bytes());
+        let length = (content.len() as u32).to_be_bytes();
+        record.extend_from_slice(&length);
+        record.extend_from_slice(&sha256(&length)[..LENGTH_LEN]);
         record.extend_from_slice(&sha256(content));
         record.extend_from_slice(content);
         let before = self.length;
@@ -156,16 +160,20 @@ enum End {
 
 fn record(rest: &[u8]) -> Result<&[u8], End> {
     // A file system may extend a file before it writes the data: zeros to the end are also a write cut short.
-    let unwritten = || rest.iter().all(|byte| *byte == 0);
-    let Some((header, body)) = rest.split_at_checked(HEADER_LEN) else { return Err(End::Torn) };
-    let length = header[..4].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
-    let whole = body.get(..length);
-    match whole {
-        Some(content) if sha256(content) == header[4..] => Ok(content),
-        None if length <= MAX_RECORD_LEN => Err(End::Torn),
-        Some(content) if content.len() == body.len() => Err(End::Torn),
-        _ if unwritten() => Err(End::Torn),
-        _ => Err(End::Damaged),
+    if rest.len() < HEADER_LEN || rest.iter().all(|byte| *byte == 0) {
+        return Err(End::Torn);
+    }
+    let (header, body) = rest.split_at(HEADER_LEN);
+    let (length, checksums) = header.split_at(LENGTH_LEN);
+    let (length_checksum, checksum) = checksums.split_at(LENGTH_LEN);
+    if sha256(length)[..LENGTH_LEN] != *length_checksum {
+        return Err(End::Damaged);
+    }
+    let length = length.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    match body.get(..length) {
+        Some(content) if sha256(content) == *checksum => Ok(content),
+        Some(content) if content.len() < body.len() => Err(End::Damaged),
+        _ => Err(End::Torn),
     }
 }
 
@@ -217,7 +225,7 @@ mod tests {
         let (_dir, path) = journal(&[b"one", b"two"]);
         let whole = fs::read(&path).unwrap();
         let second = whole.len() - HEADER_LEN - 3;
-        for position in MAGIC.len() + 4..second {
+        for position in MAGIC.len()..second {
             let mut damaged = whole.clone();
             damaged[position] ^= 1;
             fs::write(&path, &damaged).unwrap();

@@ -37,4 +37,4 @@ pub use journal::JournalError;
 pub use log::LogError;
 pub use oidc::AUDIENCE;
 pub use rekor_v1::{FIRST_INDEX, RekorError};
-pub use server::{Options, RekorVersion, Running, Sandbox, SandboxError};
+pub use server::{DEFAULT_IDENTITY, Options, RekorVersion, Running, Sandbox, SandboxError};

@@ -44,6 +44,9 @@ const FILE_LIFETIME: SignedDuration = SignedDuration::from_hours(1);
 /// How often the file is renewed.
 const RENEWAL: Duration = Duration::from_secs(240);
 
+/// Whom the issuer vouches for when nobody is named.
+pub const DEFAULT_IDENTITY: &str = "dev@example.com";
+
 /// Which of the two logs the signing config names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RekorVersion {
@@ -71,7 +74,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            identity: "dev@example.com".to_owned(),
+            identity: DEFAULT_IDENTITY.to_owned(),
             rekor: RekorVersion::default(),
             faults: Vec::new(),
         }
@@ -306,7 +309,7 @@ fn router(services: Arc<Services>) -> axum::Router {
 
 /// Which service a path belongs to; `None` for the sandbox's own.
 fn service_of(path: &str) -> Option<Service> {
-    const PREFIXES: [(&str, Service); 12] = [
+    const PREFIXES: [(&str, Service); 11] = [
         ("/oidc/", Service::Oidc),
         ("/token", Service::Oidc),
         ("/api/v1/signingCert", Service::Fulcio),
@@ -318,7 +321,6 @@ fn service_of(path: &str) -> Option<Service> {
         ("/tuf/", Service::Tuf),
         ("/api/v1/", Service::Rekor),
         ("/api/v2/", Service::Rekor),
-        ("/ct/", Service::Fulcio),
     ];
     PREFIXES.iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, service)| *service)
 }

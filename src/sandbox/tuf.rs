@@ -35,9 +35,12 @@ pub(super) struct Target {
     pub(super) usage: Option<&'static str>,
 }
 
-/// The repository: every file by its path.
+/// Contents by path.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// The repository.
 pub(super) struct TufRepository {
-    files: BTreeMap<String, Vec<u8>>,
+    files: Files,
 }
 
 impl TufRepository {
@@ -96,7 +99,7 @@ impl Publisher<'_> {
     }
 
     /// The version in force and its files if it lists these targets, else the next version.
-    fn current(&self, listed: &Value) -> Result<(u64, Option<BTreeMap<String, Vec<u8>>>), FolderError> {
+    fn current(&self, listed: &Value) -> Result<(u64, Option<Files>), FolderError> {
         let parse = |content: &[u8]| serde_json::from_slice::<Value>(content).unwrap_or_default();
         let Some(timestamp) = self.folder.read("tuf/timestamp.json")? else { return Ok((1, None)) };
         let version = parse(&timestamp)["signed"]["version"].as_u64().unwrap_or(0);
@@ -125,7 +128,7 @@ impl Publisher<'_> {
         self.sign("root", 1, signed)
     }
 
-    fn metadata(&self, version: u64, listed: &Value) -> BTreeMap<String, Vec<u8>> {
+    fn metadata(&self, version: u64, listed: &Value) -> Files {
         let meta = |name: &str| json!({ "meta": { name: { "version": version } } });
         BTreeMap::from([
             (format!("{version}.targets.json"), self.sign("targets", version, json!({ "targets": listed }))),

@@ -14,7 +14,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::exit::Exit;
 use crate::cli::streams::Streams;
 use crate::sandbox::faults::Rule;
-use crate::sandbox::{FolderError, Options, RekorVersion, Running, Sandbox, SandboxError};
+use crate::sandbox::{DEFAULT_IDENTITY, FolderError, Options, RekorVersion, Running, Sandbox, SandboxError};
 
 /// What a shell answers for a command that it cannot find, and for one that it cannot run.
 const NOT_FOUND: u8 = 127;
@@ -64,7 +64,7 @@ struct Run {
 #[derive(Debug, Args)]
 struct Behaviour {
     /// Whom the issuer vouches for: an e-mail address, or the URI of a workload.
-    #[arg(long, value_name = "EMAIL", default_value = "dev@example.com")]
+    #[arg(long, value_name = "EMAIL", default_value = DEFAULT_IDENTITY)]
     identity: String,
     /// Which log the signing config names; 2 brings the timestamp authority with it.
     #[arg(long, value_name = "1|2", value_enum, default_value = "1")]
