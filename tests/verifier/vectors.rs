@@ -68,6 +68,36 @@ fn every_folder_gets_its_verdict() {
     assert!(good > 4 && refused > 15);
 }
 
+/// What a changed byte leaves good must say the same: a bundle is not signed as a whole, but all that it says is.
+#[test]
+fn a_changed_byte_is_refused_or_says_the_same() {
+    /// Every so many bytes; a prime, so that no field is always missed.
+    const STRIDE: usize = 5;
+    for case in ["message-v1", "message-v2", "envelope-dsse-v1"].map(|name| folder().join(name)) {
+        let json = fs::read(case.join("bundle.sigstore.json")).unwrap();
+        let trusted = TrustedRoot::from_json(&fs::read(case.join("trusted_root.json")).unwrap()).unwrap();
+        let original = Bundle::from_json(&json).unwrap();
+        let (mut refused, mut same) = (0, 0);
+        for at in (0..json.len()).step_by(STRIDE) {
+            let mut changed = json.clone();
+            changed[at] ^= if at % 2 == 0 { 0x01 } else { 0x20 };
+            let Ok(bundle) = Bundle::from_json(&changed) else {
+                refused += 1;
+                continue;
+            };
+            let entity = from_bundle(bundle.clone(), Artifact::Bytes(ARTIFACT.to_vec()), None);
+            match entity.map(|entity| super::judge(&trusted, &entity)) {
+                Ok(Ok(_)) => {
+                    assert_eq!(bundle, original, "byte {at} of {}", case.display());
+                    same += 1;
+                }
+                _ => refused += 1,
+            }
+        }
+        println!("vectors: {}: {refused} changed bytes refused, {same} say the same", case.display());
+    }
+}
+
 /// One case in the making.
 struct Case {
     name: &'static str,
