@@ -44,7 +44,7 @@ pub enum JournalError {
         /// Where.
         offset: usize,
     },
-    /// The record is larger than [`MAX_RECORD_LEN`].
+    /// The record is larger than a megabyte.
     #[error("a record of {0} bytes is larger than {MAX_RECORD_LEN}")]
     TooLarge(usize),
     /// An earlier write failed and could not be taken back; only a restart can tell what is on the disk.
