@@ -17,8 +17,7 @@ use gitseal::sandbox::{Options, RekorVersion, Running, Sandbox};
 use gitseal::service::look_up::{logged_signature, look_up};
 use gitseal::service::{IdToken, Session};
 use gitseal::sign::{EntryPlace, GitSigner, SignError, Signed};
-use gitseal::trust::Instance;
-use gitseal::trust::signing_config::Service;
+use gitseal::trust::{Instance, SigningConfig};
 use gitseal::verify::{Requirements, Verifier, content};
 use jiff::{SignedDuration, Timestamp};
 
@@ -36,15 +35,15 @@ const LIMITS: Limits = Limits {
 const TOTAL: Duration = Duration::from_secs(4);
 
 /// A sandbox on a thread of its own, as signing starts its own runtime.
-struct Lab {
-    sandbox: Running,
+pub(crate) struct Lab {
+    pub(crate) sandbox: Running,
     instance: Instance,
     client: Client,
     _folder: tempfile::TempDir,
 }
 
 impl Lab {
-    fn new(rekor: RekorVersion) -> Self {
+    pub(crate) fn new(rekor: RekorVersion) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().to_owned();
         let (send, receive) = mpsc::channel();
@@ -63,13 +62,15 @@ impl Lab {
         Lab { sandbox, instance, client: Client::new(Roots::default(), LIMITS), _folder: folder }
     }
 
-    fn with_stamps(mut self) -> Self {
-        self.instance.signing_config.timestamp_authorities = vec![Service::at(self.sandbox.timestamp_url(), 1)];
-        self
-    }
-
-    fn without_stamps(mut self) -> Self {
-        self.instance.signing_config.timestamp_authorities = Vec::new();
+    /// With a timestamp authority in the signing config, in the file too.
+    pub(crate) fn with_stamps(mut self) -> Self {
+        let file = self.sandbox.dir().join("signing_config.json");
+        let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let mut authority = document["caUrls"][0].clone();
+        authority["url"] = self.sandbox.timestamp_url().into();
+        document["tsaUrls"] = vec![authority].into();
+        std::fs::write(&file, document.to_string()).unwrap();
+        self.instance.signing_config = SigningConfig::from_json(document.to_string().as_bytes()).unwrap();
         self
     }
 
@@ -98,7 +99,7 @@ impl Lab {
         Session::new(&self.client, TOTAL)
     }
 
-    fn faults(&self, rules: &[&str]) {
+    pub(crate) fn faults(&self, rules: &[&str]) {
         self.sandbox.set_faults(rules.iter().map(|rule| rule.parse().unwrap()).collect());
     }
 }
@@ -115,7 +116,7 @@ fn read(signed: &Signed) -> (SignedData, SignedEntity) {
 #[test]
 fn every_combination_of_services_gives_a_good_signature() {
     let labs = [
-        (Lab::new(RekorVersion::V1).without_stamps(), EntryKind::HashedRekordV001, 0),
+        (Lab::new(RekorVersion::V1), EntryKind::HashedRekordV001, 0),
         (Lab::new(RekorVersion::V1).with_stamps(), EntryKind::HashedRekordV001, 1),
         (Lab::new(RekorVersion::V2).with_stamps(), EntryKind::HashedRekordV002, 1),
     ];
@@ -136,7 +137,7 @@ fn every_combination_of_services_gives_a_good_signature() {
 
 #[test]
 fn openssl_accepts_the_signature_and_not_another_payload() {
-    for lab in [Lab::new(RekorVersion::V1).without_stamps(), Lab::new(RekorVersion::V2)] {
+    for lab in [Lab::new(RekorVersion::V1), Lab::new(RekorVersion::V2)] {
         let signed = lab.sign(EntryPlace::Embedded).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);

@@ -81,7 +81,7 @@ impl Client {
         let client = self.client(request.url)?;
         let mut attempt = 1;
         loop {
-            let (error, asked) = match self.attempt(client, request, deadline).await {
+            let (error, asked) = match self.attempt(client, request, deadline, attempt).await {
                 Ok(answer) if !retry::is_passing(answer.response.status) => return Ok(answer.response),
                 Ok(answer) => (answer.unavailable(request.url, attempt), answer.retry_after),
                 Err(error @ (NetError::Connection { .. } | NetError::TimedOut { .. })) => (error, None),
@@ -106,10 +106,11 @@ impl Client {
         client: &reqwest::Client,
         request: &Request<'_>,
         deadline: Deadline,
+        number: u32,
     ) -> Result<Answer, NetError> {
-        let after = request.patience.unwrap_or(self.limits.attempt).min(deadline.left());
-        let timed_out = |_| NetError::TimedOut { host: host(request.url), after };
-        tokio::time::timeout(after, exchange(client, request)).await.map_err(timed_out)?
+        let within = request.patience.unwrap_or(self.limits.attempt).min(deadline.left());
+        let timed_out = |_| NetError::TimedOut { host: host(request.url), within, attempts: number };
+        tokio::time::timeout(within, exchange(client, request, number)).await.map_err(timed_out)?
     }
 
     fn client(&self, url: &Url) -> Result<&reqwest::Client, NetError> {
@@ -151,10 +152,10 @@ impl Answer {
     }
 }
 
-async fn exchange(client: &reqwest::Client, request: &Request<'_>) -> Result<Answer, NetError> {
-    let broken = |error: reqwest::Error| match error.is_timeout() {
-        true => NetError::Connection { host: host(request.url), cause: "cannot connect in time".to_owned() },
-        false => NetError::Connection { host: host(request.url), cause: innermost(&error) },
+async fn exchange(client: &reqwest::Client, request: &Request<'_>, number: u32) -> Result<Answer, NetError> {
+    let broken = |error: reqwest::Error| {
+        let cause = if error.is_timeout() { "cannot connect in time".to_owned() } else { innermost(&error) };
+        NetError::Connection { host: host(request.url), cause, attempts: number }
     };
     let builder = match &request.body {
         None => client.get(request.url.clone()),

@@ -18,20 +18,24 @@ pub enum NetError {
     #[error("http cannot be set up: {0}")]
     Setup(String),
     /// The server cannot be reached or the connection broke.
-    #[error("{host}: {cause}")]
+    #[error("{host}: {cause}{}", after(.attempts))]
     Connection {
         /// Which server.
         host: String,
         /// The innermost cause.
         cause: String,
+        /// How often we tried.
+        attempts: u32,
     },
     /// It took too long.
-    #[error("{host}: no answer within {} s", .after.as_secs_f32().ceil())]
+    #[error("{host}: no answer within {} s{}", .within.as_secs_f32().ceil(), after(.attempts))]
     TimedOut {
         /// Which server.
         host: String,
-        /// How long we waited.
-        after: Duration,
+        /// How long we waited the last time.
+        within: Duration,
+        /// How often we tried.
+        attempts: u32,
     },
     /// The answer is larger than any right one.
     #[error("{host}: the answer is larger than {limit} bytes")]
@@ -71,6 +75,10 @@ pub enum NetError {
         /// How long.
         wait: Duration,
     },
+}
+
+fn after(attempts: &u32) -> String {
+    if *attempts > 1 { format!(" after {attempts} attempts") } else { String::new() }
 }
 
 impl NetError {

@@ -51,7 +51,7 @@ impl<'a> Request<'a> {
 /// An answer that is worth reading: success, or a refusal of this very request.
 #[derive(Debug)]
 pub struct Response {
-    /// The status code: not 3xx, not one that [`retry::is_passing`] names.
+    /// The status code: not 3xx, not one that [`retry::is_passing`](super::retry::is_passing) names.
     pub status: u16,
     /// The `Location` header, as it came.
     pub location: Option<String>,
