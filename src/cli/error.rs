@@ -11,7 +11,9 @@ use super::settings::SettingsError;
 use super::streams::Streams;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
+use crate::service::TokenError;
 use crate::service::look_up::LookUpError;
+use crate::sign::SignError;
 use crate::verify::Refusal;
 
 /// Why a run of gitseal failed.
@@ -66,6 +68,15 @@ pub enum CliError {
         /// Why there is none.
         refusal: Refusal,
     },
+    /// There is nothing to say who signs.
+    #[error("no identity token: nothing says who signs")]
+    NoToken,
+    /// The identity token.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Nothing was signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// More input than anybody needs.
     #[error("{what} is longer than {limit} bytes")]
     TooLarge {
@@ -126,6 +137,12 @@ impl CliError {
             CliError::Document { .. } => {
                 Some("name another file, or see gitseal-config(5) for what belongs in it".into())
             }
+            CliError::NoToken => Some(
+                "set SIGSTORE_ID_TOKEN or gitseal.idTokenFile; to try things out, run 'gitseal sandbox run -- git commit ...'"
+                    .into(),
+            ),
+            CliError::Token(error) => Some(error.hint().to_owned()),
+            CliError::Sign(error) => Some(error.hint().to_owned()),
             CliError::LookUp(error) => Some(error.hint().to_owned()),
             CliError::NoEntity { refusal, .. } => refusal.reason.hint().map(str::to_owned),
             CliError::Policy(_) => Some("gitseal-config(5) shows how to say whom you expect".into()),
@@ -139,7 +156,7 @@ impl CliError {
         match self {
             // Bytes under a false name are a forgery until proven otherwise, not a matter of usage.
             CliError::Repo(RepoError::Misnamed { .. }) | CliError::TooLarge { .. } => Exit::Bad,
-            CliError::LookUp(_) | CliError::NoEntity { .. } => Exit::Bad,
+            CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
             CliError::Io { .. } | CliError::Git { .. } => Exit::Internal,
             _ => Exit::Usage,
         }

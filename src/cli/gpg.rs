@@ -9,14 +9,18 @@ use super::commands;
 use super::commands::version;
 use super::error::CliError;
 use super::exit::Exit;
-use super::gpg_arguments::{self, GpgRequest, Input, StatusFd};
+use super::gpg_arguments::{self, Encoding, GpgRequest, Input, StatusFd};
 use super::input::{self, MAX_PAYLOAD_LEN, MAX_SIGNATURE_LEN};
 use super::judgement::Bench;
 use super::output;
 use super::report;
-use super::status::StatusLines;
+use super::signing;
+use super::status::{Signer, StatusLines};
 use super::streams::Streams;
 use super::world::World;
+use crate::audit::Finding;
+use crate::format::git::SIGNED_MESSAGE;
+use crate::format::pem;
 
 /// Do what the command line of a signature program asks for.
 pub fn run(arguments: &[OsString]) -> Exit {
@@ -24,12 +28,41 @@ pub fn run(arguments: &[OsString]) -> Exit {
         Err(error) => Err(error.into()),
         Ok(GpgRequest::Help) => Ok(commands::help()),
         Ok(GpgRequest::Version) => output::line(&version::line()).map(|()| Exit::Good),
-        Ok(GpgRequest::Sign { .. }) => {
-            Err(CliError::Usage { problem: "this build cannot sign".into(), hint: "build a later one".into() })
-        }
+        Ok(GpgRequest::Sign { payload, encoding, status }) => return sign(&payload, encoding, status),
         Ok(GpgRequest::Verify { signature, payload, status }) => return verify(&signature, &payload, status),
     };
     outcome.unwrap_or_else(|error| error.report(&mut Streams::stderr()))
+}
+
+/// Sign a payload. Whatever fails, nothing has been written to stdout by then, and no SIG_CREATED follows.
+fn sign(payload: &Input, encoding: Encoding, status: StatusFd) -> Exit {
+    let mut streams = Streams::terminal();
+    match make_signature(payload, encoding, status, &mut streams) {
+        Ok(()) => Exit::Good,
+        Err(error) => error.report(&mut streams),
+    }
+}
+
+fn make_signature(
+    payload: &Input,
+    encoding: Encoding,
+    status: StatusFd,
+    streams: &mut Streams,
+) -> Result<(), CliError> {
+    let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
+    let world = World::read(streams)?;
+    let signed = signing::sign(&world.settings, &payload)?;
+    match encoding {
+        Encoding::Armor => output::bytes(signed.armour.as_bytes())?,
+        Encoding::Binary => {
+            let der = pem::decode_strict(SIGNED_MESSAGE, signed.armour.as_bytes());
+            output::bytes(&der.expect("the armour that was just made"))?;
+        }
+    }
+    let signer = Signer::of(&signed.certificate, &signed.identity.subject, Some(signed.signing_time));
+    StatusLines::created(&signer).write(status).map_err(|error| CliError::io("write the status lines", error))?;
+    streams.note(&format!("gitseal: signed as {}, log entry {}", signed.identity.subject, signed.log_index));
+    Ok(())
 }
 
 /// Judge a detached signature. git reads the status lines; people read stderr, where git shows it.
@@ -49,7 +82,7 @@ fn verify(signature: &Input, payload: &Input, status: StatusFd) -> Exit {
     }
 }
 
-fn judge(signature: &Input, payload: &Input, streams: &mut Streams) -> Result<crate::audit::Finding, CliError> {
+fn judge(signature: &Input, payload: &Input, streams: &mut Streams) -> Result<Finding, CliError> {
     let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
     let signature = input::read(signature, "the signature", MAX_SIGNATURE_LEN)?;
     let world = World::read(streams)?;

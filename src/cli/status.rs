@@ -3,6 +3,7 @@
 //! All lines of a run are collected and written at once, at the very end, when the verdict stands: `git log` believes a
 //! GOODSIG whatever the exit code is. git looks for a newline *before* GOODSIG and SIG_CREATED, so neither may come
 //! first. Trust comes after VALIDSIG, and the signer is never empty: with an empty name git swallows the next line.
+//! Trust is stated for the bad, too: without it `git log --format=%GT` ends in "BUG: invalid trust level requested -1".
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -89,6 +90,7 @@ impl StatusLines {
         let fingerprint = signer.map_or_else(|| NO_KEY.to_owned(), |signer| hex(&signer.fingerprint));
         let name = signer.map_or(NO_NAME, |signer| &signer.name);
         lines.push(&format!("BADSIG {fingerprint} {}", name_or(name, &fingerprint)));
+        lines.push("TRUST_NEVER 0 shell");
         lines
     }
 
@@ -104,6 +106,7 @@ impl StatusLines {
             }
             None => lines.push(&format!("ERRSIG {NO_KEY} 0 0 00 0 {RC_OTHER} -")),
         }
+        lines.push("TRUST_UNDEFINED 0 shell");
         lines
     }
 
@@ -228,19 +231,24 @@ mod tests {
     }
 
     #[test]
-    fn the_others_get_one_line_and_no_trust() {
+    fn the_others_get_one_verdict_and_no_trust() {
         assert_eq!(
             StatusLines::bad(Some(&signer("alice"))).as_str(),
-            format!("[GNUPG:] NEWSIG\n[GNUPG:] BADSIG {K} alice\n")
+            format!("[GNUPG:] NEWSIG\n[GNUPG:] BADSIG {K} alice\n[GNUPG:] TRUST_NEVER 0 shell\n")
         );
-        assert_eq!(StatusLines::bad(None).as_str(), "[GNUPG:] NEWSIG\n[GNUPG:] BADSIG 0000000000000000 unknown\n");
+        assert_eq!(
+            StatusLines::bad(None).as_str(),
+            "[GNUPG:] NEWSIG\n[GNUPG:] BADSIG 0000000000000000 unknown\n[GNUPG:] TRUST_NEVER 0 shell\n"
+        );
         assert_eq!(
             StatusLines::undecided(Some(&signer("alice"))).as_str(),
-            format!("[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG {K} 19 8 00 1700000000 1 {K}\n")
+            format!(
+                "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG {K} 19 8 00 1700000000 1 {K}\n[GNUPG:] TRUST_UNDEFINED 0 shell\n"
+            )
         );
         assert_eq!(
             StatusLines::undecided(None).as_str(),
-            "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG 0000000000000000 0 0 00 0 1 -\n"
+            "[GNUPG:] NEWSIG\n[GNUPG:] ERRSIG 0000000000000000 0 0 00 0 1 -\n[GNUPG:] TRUST_UNDEFINED 0 shell\n"
         );
     }
 
@@ -279,7 +287,7 @@ mod tests {
             assert_eq!(lines(&status)[1], format!("[GNUPG:] GOODSIG {K} {escaped}"), "{name:?}");
             assert!(status.as_str().is_ascii());
             let bad = StatusLines::bad(Some(&signer(name)));
-            assert_eq!(lines(&bad).len(), 2, "{name:?}");
+            assert_eq!(lines(&bad).len(), 3, "{name:?}");
         }
     }
 }

@@ -5,6 +5,7 @@
 //! terminal is opened, because git before 2.40 keeps a failing signer's stderr to itself.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
@@ -13,13 +14,15 @@ use std::io::{self, IsTerminal as _, Write};
 pub struct Streams {
     people: Box<dyn Write>,
     colour: bool,
+    /// What has been said: the same advice for each of a hundred commits would bury the rest.
+    said: HashSet<String>,
 }
 
 impl Streams {
     /// For commands that people start, and for verifying: git shows a verifier's stderr in the right place itself.
     #[must_use]
     pub fn stderr() -> Self {
-        Streams { colour: colour_wanted(io::stderr().is_terminal()), people: Box::new(io::stderr()) }
+        Streams::new(Box::new(io::stderr()), io::stderr().is_terminal())
     }
 
     /// For signing under git: stderr if it is a terminal, else the controlling terminal, else stderr after all.
@@ -29,9 +32,13 @@ impl Streams {
             return Streams::stderr();
         }
         match controlling_terminal() {
-            Some(terminal) => Streams { colour: colour_wanted(true), people: Box::new(terminal) },
+            Some(terminal) => Streams::new(Box::new(terminal), true),
             None => Streams::stderr(),
         }
+    }
+
+    fn new(people: Box<dyn Write>, is_terminal: bool) -> Self {
+        Streams { people, colour: colour_wanted(is_terminal), said: HashSet::new() }
     }
 
     /// Something worth knowing.
@@ -39,8 +46,11 @@ impl Streams {
         self.line("", None, text);
     }
 
-    /// Something that should not stay as it is.
+    /// Something that should not stay as it is; said once in a run.
     pub fn warning(&mut self, text: &str) {
+        if !self.said.insert(text.to_owned()) {
+            return;
+        }
         self.line("gitseal: warning: ", Some(YELLOW), text);
     }
 
@@ -49,8 +59,11 @@ impl Streams {
         self.line("gitseal: error: ", Some(RED), text);
     }
 
-    /// What to do about it.
+    /// What to do about it; said once in a run.
     pub fn hint(&mut self, text: &str) {
+        if !self.said.insert(text.to_owned()) {
+            return;
+        }
         self.line("gitseal: hint: ", Some(CYAN), text);
     }
 

@@ -90,6 +90,17 @@ pub enum InstanceName {
     Staging,
 }
 
+impl InstanceName {
+    /// As in `gitseal.instance`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InstanceName::Public => "public",
+            InstanceName::Staging => "staging",
+        }
+    }
+}
+
 /// When the log may be asked for an entry that a signature lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnlineLookup {

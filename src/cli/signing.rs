@@ -1,0 +1,139 @@
+//! Signing for git: the instance that the settings choose, the token that says who signs, and the signer.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+
+use super::error::CliError;
+use super::input;
+use super::instance;
+use super::settings::{RekorMode, Settings, TokenSources};
+use crate::net::{Client, Limits, Roots};
+use crate::service::id_token::TokenSubject;
+use crate::service::session::SIGNING_TIME;
+use crate::service::{IdToken, Session};
+use crate::sign::git::{EntryPlace, GitSigner, Signed};
+use crate::trust::Instance;
+use crate::trust::instance::CLIENT_ID;
+
+/// Where workloads find a token that their platform puts there, as cosign and gitsign know it.
+const AMBIENT_TOKEN_FILE: &str = "/var/run/sigstore/cosign/oidc-token";
+
+/// Sign `payload` as `settings` say.
+///
+/// # Errors
+/// There is no token, or no signature: then nothing at all has been made that git could take for one.
+pub fn sign(settings: &Settings, payload: &[u8]) -> Result<Signed, CliError> {
+    let token = token(&settings.token)?;
+    let instance = instance(settings)?;
+    let committer = if settings.match_committer { Some(committer(payload)?) } else { None };
+    if let (Some(committer), TokenSubject::Email(email)) = (&committer, token.subject()) {
+        // Known before the token travels; the name of a workload is not, its authority makes it up.
+        match_committer(committer, email)?;
+    }
+    let place = match settings.rekor_mode {
+        RekorMode::Offline => EntryPlace::Embedded,
+        RekorMode::Online => EntryPlace::LogOnly,
+    };
+    let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
+    let clock = Timestamp::now;
+    let signer = GitSigner::new(&instance, place, &clock);
+    let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, payload)?;
+    if let Some(committer) = committer {
+        match_committer(&committer, &signed.identity.subject)?;
+    }
+    Ok(signed)
+}
+
+fn instance(settings: &Settings) -> Result<Instance, CliError> {
+    let mut signing_config = instance::signing_config(settings)?;
+    if let Some(version) = settings.rekor_version {
+        let wanted = |log: &crate::trust::signing_config::Service| log.major_api_version == version;
+        if signing_config.logs.iter().any(wanted) {
+            signing_config.logs.retain(wanted);
+        }
+    }
+    Ok(Instance {
+        name: settings.instance.as_str().to_owned(),
+        trusted_root: instance::trusted_root(settings)?.root,
+        issuer: signing_config.oidc_provider(Timestamp::now()).ok().map(|provider| provider.url.clone()),
+        signing_config,
+        client_id: settings.client_id.clone().unwrap_or_else(|| CLIENT_ID.to_owned()),
+    })
+}
+
+/// The token to sign with. A file counts more than a variable, for it can be kept fresh while a shell lives on.
+fn token(sources: &TokenSources) -> Result<IdToken, CliError> {
+    let TokenSources { token, file, provider } = sources;
+    let text = match provider.as_deref() {
+        None => match (file, token) {
+            (Some(file), _) => from_file(file)?,
+            (None, Some(token)) => token.clone(),
+            (None, None) if Path::new(AMBIENT_TOKEN_FILE).exists() => from_file(Path::new(AMBIENT_TOKEN_FILE))?,
+            (None, None) => return Err(CliError::NoToken),
+        },
+        Some("envvar") => token.clone().ok_or(CliError::NoToken)?,
+        Some("filesystem") => from_file(file.as_ref().unwrap_or(&PathBuf::from(AMBIENT_TOKEN_FILE)))?,
+        Some(other) => {
+            return Err(CliError::Usage {
+                problem: format!("the token provider '{other}' is not one of envvar, filesystem"),
+                hint: "unset gitseal.tokenProvider (or gitsign.tokenProvider), and see gitseal-config(5)".into(),
+            });
+        }
+    };
+    Ok(IdToken::parse(&text)?)
+}
+
+fn from_file(path: &Path) -> Result<String, CliError> {
+    input::text(path, "the identity token")
+}
+
+/// The mail address of whoever made the commit or tag that `payload` is.
+fn committer(payload: &[u8]) -> Result<String, CliError> {
+    let headers = payload.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let mut lines = headers.filter(|line| line.starts_with(b"committer ") || line.starts_with(b"tagger "));
+    let email = lines.next().and_then(|line| {
+        let line = std::str::from_utf8(line).ok()?;
+        let (_, rest) = line.split_once('<')?;
+        rest.split_once('>').map(|(email, _)| email.to_owned())
+    });
+    email.ok_or_else(|| CliError::Usage {
+        problem: "gitseal.matchCommitter is set, and what is to be signed names no committer".into(),
+        hint: "only commits and tags do; unset it to sign anything else, such as a push".into(),
+    })
+}
+
+fn match_committer(committer: &str, identity: &str) -> Result<(), CliError> {
+    if committer == identity {
+        return Ok(());
+    }
+    Err(CliError::Usage {
+        problem: format!("{identity} would sign what {committer} has committed"),
+        hint: "set user.email to the address you sign with, or unset gitseal.matchCommitter".into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committer_is_read_from_the_payload() {
+        let commit = b"tree 0\nauthor A <a@x> 1 +0000\ncommitter B <b@x> 1 +0000\n\ncommitter <c@x>\n";
+        assert_eq!(committer(commit).unwrap(), "b@x");
+        assert_eq!(committer(b"object 0\ntype commit\ntag v\ntagger T <t@x> 1 +0000\n\nm\n").unwrap(), "t@x");
+        assert!(committer(b"certificate version 0.1\npusher x\n\ncommitter <c@x>\n").is_err());
+    }
+
+    #[test]
+    fn without_a_token_nothing_begins() {
+        let none = TokenSources::default();
+        if !Path::new(AMBIENT_TOKEN_FILE).exists() {
+            assert!(matches!(token(&none), Err(CliError::NoToken)));
+        }
+        let other = TokenSources { provider: Some("spiffe".into()), ..TokenSources::default() };
+        assert!(matches!(token(&other), Err(CliError::Usage { .. })));
+        let bad = TokenSources { token: Some("x".into()), ..TokenSources::default() };
+        assert!(matches!(token(&bad), Err(CliError::Token(_))));
+    }
+}
