@@ -6,10 +6,17 @@
 
 mod architecture;
 mod conformance;
+mod corpus;
 mod embedded_entries;
+mod faults;
 mod forge;
+mod judge;
+mod lab;
+mod mutation;
+mod readme;
 mod robust;
 mod sandbox;
+mod script;
 mod sign;
 mod splice;
 mod times;

@@ -1,0 +1,55 @@
+//! The library's own judgement of a raw object, without a program around it.
+
+use crate::lab::Lab;
+use gitseal::audit::{self, Finding};
+use gitseal::format::git::{ObjectKind, SecondSignature};
+use gitseal::trust::TrustedRoot;
+use gitseal::verify::{Requirements, Verifier};
+use jiff::Timestamp;
+
+/// One trusted root, and nobody expected.
+pub(crate) struct Judge {
+    verifier: Verifier,
+    now: Timestamp,
+}
+
+impl Judge {
+    /// Believes the public-good instance.
+    pub(crate) fn production() -> Self {
+        Self {
+            verifier: Verifier::new(
+                TrustedRoot::from_json(include_bytes!("../src/trust/embedded/public/trusted_root.json")).unwrap(),
+            ),
+            now: Timestamp::now(),
+        }
+    }
+
+    /// Believes the sandbox that this lab has run.
+    pub(crate) fn sandbox(lab: &Lab) -> Self {
+        let json = std::fs::read(lab.sandbox().join("trusted_root.json")).unwrap();
+        Self { verifier: Verifier::new(TrustedRoot::from_json(&json).unwrap()), now: Timestamp::now() }
+    }
+
+    pub(crate) fn finding(&self, kind: &str, raw: &[u8]) -> Finding {
+        let judge = audit::Judge {
+            verifier: &self.verifier,
+            requirements: Requirements::default(),
+            expected: None,
+            smime_authorities: &[],
+            second_signature: SecondSignature::Refused,
+            now: self.now,
+        };
+        let kind = if kind == "tag" { ObjectKind::Tag } else { ObjectKind::Commit };
+        judge.object(kind, raw, None, &[])
+    }
+
+    /// Everything that a good signature says, except the name of the object; `None` when it is not good.
+    pub(crate) fn good(&self, kind: &str, raw: &[u8]) -> Option<String> {
+        let finding = self.finding(kind, raw);
+        if finding.refusal.is_some() {
+            return None;
+        }
+        let Finding { signer, signed_at, logged, stamps, has_sct, .. } = finding;
+        Some(format!("{signer:?} {signed_at:?} {logged:?} {stamps:?} {has_sct}"))
+    }
+}
