@@ -309,7 +309,8 @@ fn names_crate(code: &str, name: &str) -> bool {
 fn has_word(text: &str, word: &str) -> bool {
     text.match_indices(word).any(|(at, _)| {
         let after = &text[at + word.len()..];
-        !text[..at].ends_with(is_word) && !(word.ends_with(is_word) && after.starts_with(is_word))
+        let goes_on = word.ends_with(is_word) && after.starts_with(is_word);
+        !text[..at].ends_with(is_word) && !goes_on
     })
 }
 
@@ -363,8 +364,8 @@ fn string_end(text: &str) -> usize {
 /// The length of a character literal; of a lifetime, only its quote.
 fn char_end(text: &str) -> usize {
     let body = &text[1..];
-    if body.starts_with('\\') {
-        return body[1..].find('\'').map_or(text.len(), |end| end + 3).max(4);
+    if let Some(escaped) = body.strip_prefix('\\') {
+        return escaped.find('\'').map_or(text.len(), |end| end + 3).max(4);
     }
     let first = body.chars().next().map_or(0, char::len_utf8);
     if body[first..].starts_with('\'') { first + 2 } else { 1 }

@@ -201,8 +201,9 @@ fn git_says_what_the_index_says() {
                     "bad" => "BEN",
                     _ => "NE",
                 };
-                // git itself dies of the armour that it refuses, and then prints no grade.
-                let graded = letter.map_or(case.kind == "tag" || verdict == "bad", |letter| letters.contains(letter));
+                // Of armour that it refuses itself, and of SSH signatures, git prints no grade.
+                let graded =
+                    letter.map_or(case.kind == "tag" || verdict != "undecided", |letter| letters.contains(letter));
                 !verified.status.success() && !good_line && graded
             }
         };

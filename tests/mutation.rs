@@ -406,7 +406,7 @@ fn mutants(objects: &[Signed], number: usize, depth: Depth) -> Box<dyn Iterator<
     let others = objects.iter().cycle().skip(number + 1).take(neighbours.min(objects.len()));
     let swaps = others.filter(|other| other.der != signed.der).flat_map(|other| swapped(signed, other));
     let parts = swaps.chain(rearranged(signed)).chain(added(signed));
-    if depth == Depth::Sample && number % Depth::STEP != 0 && objects.len() > Depth::STEP {
+    if depth == Depth::Sample && !number.is_multiple_of(Depth::STEP) && objects.len() > Depth::STEP {
         return Box::new(parts);
     }
     Box::new(parts.chain(truncated(signed)).chain(signature_bytes(signed, depth)).chain(object_bytes(signed, depth)))

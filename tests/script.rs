@@ -76,9 +76,9 @@ fn every_session_is_played() {
 }
 
 /// A command, what stands above it (prose, empty lines), and what it should print.
-pub(crate) struct Step {
+struct Step {
     prose: String,
-    pub(crate) command: Vec<String>,
+    command: Vec<String>,
     output: Vec<String>,
     status: i32,
 }
@@ -90,7 +90,7 @@ struct Outcome {
     status: i32,
 }
 
-pub(crate) fn parse(text: &str) -> (Vec<Step>, String) {
+fn parse(text: &str) -> (Vec<Step>, String) {
     let mut steps = Vec::<Step>::new();
     let mut prose = String::new();
     let mut in_output = false;
@@ -135,7 +135,8 @@ fn play(name: &str) {
 }
 
 /// Plays a session that stands elsewhere, such as in the README: there it shows real values, so both sides are settled.
-pub(crate) fn play_elsewhere(mut steps: Vec<Step>) {
+pub(crate) fn play_elsewhere(text: &str) {
+    let (mut steps, _) = parse(text);
     let settle = Settle::default();
     for step in &mut steps {
         step.output = settle.lines(&step.output.join("\n"));
@@ -144,11 +145,17 @@ pub(crate) fn play_elsewhere(mut steps: Vec<Step>) {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// Compares what a step shows with what was printed for it.
-pub(crate) fn assert_printed(step: &Step, printed: &str) {
+/// Compares what stands somewhere with what was printed.
+#[track_caller]
+pub(crate) fn assert_printed(expected: &str, printed: &str) {
     let settle = Settle::default();
-    let (expected, actual) = (settle.lines(&step.output.join("\n")), settle.lines(printed));
-    assert!(lines_match(&expected, &actual), "\nexpected\n{}\n\nprinted\n{}\n", expected.join("\n"), actual.join("\n"));
+    let (expected, printed) = (settle.lines(expected), settle.lines(printed));
+    assert!(
+        lines_match(&expected, &printed),
+        "\nexpected\n{}\n\nprinted\n{}\n",
+        expected.join("\n"),
+        printed.join("\n")
+    );
 }
 
 /// Performs the steps; tells the differences, and puts what was printed in the place of what was expected.
@@ -295,7 +302,7 @@ fn difference(step: &Step, outcome: &Outcome) -> String {
 fn render(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
-        write!(text, "{}$ {}\n", step.prose, step.command.join("\n> ")).unwrap();
+        writeln!(text, "{}$ {}", step.prose, step.command.join("\n> ")).unwrap();
         for line in &step.output {
             writeln!(text, "{line}").unwrap();
         }

@@ -41,7 +41,17 @@ pub fn main() -> ExitCode {
 fn end_on_panic(panic: &std::panic::PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
     let mut streams = streams::Streams::stderr();
-    streams.error(&format!("internal error at {place}: {}", panic.payload_as_str().unwrap_or("panic")));
+    streams.error(&format!("internal error at {place}: {}", panic_message(panic)));
     streams.hint("this is a defect of gitseal; please report it with the line above");
     std::process::exit(Exit::Internal as i32);
+}
+
+/// What was said with the panic; `PanicHookInfo::payload_as_str` is of Rust 1.91.
+fn panic_message<'a>(panic: &'a std::panic::PanicHookInfo<'_>) -> &'a str {
+    let payload = panic.payload();
+    payload
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic")
 }

@@ -179,7 +179,7 @@ mod tests {
         let garbage = r#"{"signedCertificateEmbeddedSct":{"chain":{"certificates":["x"]}}}"#;
         let long = format!(
             r#"{{"signedCertificateEmbeddedSct":{{"chain":{{"certificates":[{}]}}}}}}"#,
-            vec![r#""x""#; MAX_CHAIN + 1].join(",")
+            [r#""x""#; MAX_CHAIN + 1].join(",")
         );
         for body in ["", "{}", detached, none, garbage, &long] {
             assert!(matches!(issue(200, body).await.0, Err(ServiceError::Answer { .. })), "{body}");

@@ -109,7 +109,7 @@ impl Report {
             ("timestamp authorities", &self.timestamp_authorities),
         ] {
             output::line("")?;
-            output::line(&format!("{title}: {}", if entries.is_empty() { "none" } else { "" }).trim_end().to_owned())?;
+            output::line(format!("{title}: {}", if entries.is_empty() { "none" } else { "" }).trim_end())?;
             for Entry { url, name, valid_from, valid_until } in entries {
                 let until = valid_until.as_deref().unwrap_or("now");
                 output::line(&format!("  {url}"))?;
