@@ -1,9 +1,8 @@
 """What the cells need beside the sandbox's own documents, made from them: documents.py SANDBOX OUT
 
-OUT/signing_config.v1.json, .v2.json    the signing configuration, narrowed to one generation of the log
-OUT/trust_config.v1.json, .v2.json      the ClientTrustConfig that sigstore-python wants: trusted root and signing configuration
-OUT/fulcio.root.pem, fulcio.rest.pem    the certificate authority's root, and what stands between it and a leaf
-OUT/tsa.root.pem, tsa.rest.pem          the same for the timestamp authority
+OUT/trust_config.v1.json, .v2.json   the ClientTrustConfig that sigstore-python wants: trusted root and signing configuration
+OUT/fulcio.root.pem, fulcio.rest.pem the certificate authority's root, and what stands between it and a leaf
+OUT/tsa.root.pem, tsa.rest.pem       the same for the timestamp authority
 """
 
 import json
@@ -14,18 +13,12 @@ from base64 import b64decode
 
 sandbox, out = map(pathlib.Path, sys.argv[1:])
 trusted_root = json.loads((sandbox / "trusted_root.json").read_text())
-signing_config = json.loads((sandbox / "signing_config.json").read_text())
 
 for generation in (1, 2):
-    logs = [log for log in signing_config["rekorTlogUrls"] if log["majorApiVersion"] == generation]
-    if not logs:
-        sys.exit(f"the sandbox offers no log of generation {generation}")
-    narrowed = {**signing_config, "rekorTlogUrls": logs}
-    (out / f"signing_config.v{generation}.json").write_text(json.dumps(narrowed, indent=1))
     trust_config = {
         "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
         "trustedRoot": trusted_root,
-        "signingConfig": narrowed,
+        "signingConfig": json.loads((sandbox / f"signing_config_rekor_v{generation}.json").read_text()),
     }
     (out / f"trust_config.v{generation}.json").write_text(json.dumps(trust_config, indent=1))
 

@@ -2,7 +2,7 @@
 
 # log_generation 1|2: from here on gitseal signs with that generation of the log.
 log_generation() {
-    export GITSEAL_SIGNING_CONFIG=$BED/signing_config.v$1.json
+    export GITSEAL_SIGNING_CONFIG=$SANDBOX/signing_config_rekor_v$1.json
 }
 
 # signing_repository PROGRAM: makes ./repo, whose commits PROGRAM signs.

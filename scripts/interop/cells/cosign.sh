@@ -9,7 +9,7 @@ token_file() {
 cosign_3_signs() {
     echo "a file" >file
     token_file
-    "$COSIGN_NEWEST" sign-blob --yes --signing-config "$BED/signing_config.v$1.json" \
+    "$COSIGN_NEWEST" sign-blob --yes --signing-config "$SANDBOX/signing_config_rekor_v$1.json" \
         --trusted-root "$SANDBOX/trusted_root.json" --identity-token token --bundle file.sigstore.json file
     gitseal_accepts file.sigstore.json file
 }
