@@ -6,6 +6,7 @@ pub mod sandbox;
 pub mod show;
 pub mod trust;
 pub mod verify;
+pub mod verify_bundle;
 pub mod version;
 
 use std::ffi::OsString;
@@ -44,6 +45,9 @@ pub enum Command {
     Sandbox(sandbox::SandboxArgs),
     /// Judge the signatures of commits and annotated tags.
     Verify(verify::Verify),
+    /// Judge a Sigstore bundle, as the Sigstore conformance suite asks.
+    #[command(hide = true)]
+    VerifyBundle(verify_bundle::VerifyBundle),
     /// Tell who signed a commit or tag, when, by which clock, and where that is logged.
     Show(show::Show),
     /// Look at what is believed.
@@ -70,6 +74,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),
         Command::Verify(verify) => verify.run(&mut streams),
+        Command::VerifyBundle(verify) => verify.run(&mut streams),
         Command::Show(show) => show.run(&mut streams),
         Command::Trust(trust) => trust.run(&mut streams),
         Command::Version(version) => version.run(),
