@@ -28,6 +28,8 @@ pub struct Finding {
     pub has_sct: bool,
     /// Whether the signer is who was expected.
     pub expectation: Expectation,
+    /// The names under which gitsign's online mode may have logged it.
+    pub logged_names: Vec<String>,
 }
 
 /// A signer whose certificate made this signature; its chain holds when the verdict is good, or is undecided for want
@@ -86,6 +88,7 @@ impl Finding {
             stamps: Vec::new(),
             has_sct: false,
             expectation: Expectation::NotConfigured,
+            logged_names: Vec::new(),
         }
     }
 

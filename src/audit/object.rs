@@ -119,6 +119,7 @@ impl Judge<'_> {
         };
         finding.object.clone_from(&signed.object);
         finding.kind = signed.kind;
+        finding.logged_names.clone_from(&signed.logged_names);
         self.expect(&mut finding);
         finding
     }
@@ -197,6 +198,7 @@ impl Judge<'_> {
             stamps: Vec::new(),
             has_sct: false,
             expectation: Expectation::NotConfigured,
+            logged_names: Vec::new(),
         };
         finding.signer = Some(Signer { identity, certificate: verified.certificate });
         Ok(finding)
@@ -263,6 +265,7 @@ fn keyless_finding(outcome: Result<Verified, Unverified>, claimed: Option<Timest
         stamps: verified.as_ref().map(|verified| verified.stamps().to_vec()).unwrap_or_default(),
         has_sct: verified.as_ref().is_some_and(Verified::has_sct),
         expectation: Expectation::NotConfigured,
+        logged_names: Vec::new(),
     }
 }
 

@@ -12,6 +12,7 @@ use super::exit::Exit;
 use super::gpg_arguments::{self, Encoding, GpgRequest, Input, StatusFd};
 use super::input::{self, MAX_PAYLOAD_LEN, MAX_SIGNATURE_LEN};
 use super::judgement::Bench;
+use super::lookup;
 use super::output;
 use super::report;
 use super::signing;
@@ -86,5 +87,5 @@ fn judge(signature: &Input, payload: &Input, streams: &mut Streams) -> Result<Fi
     let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
     let signature = input::read(signature, "the signature", MAX_SIGNATURE_LEN)?;
     let world = World::read(streams)?;
-    Ok(Bench::new(&world)?.detached(&world, &signature, &payload))
+    Ok(lookup::detached(&Bench::new(&world)?, &world, &signature, &payload, streams))
 }

@@ -55,12 +55,17 @@ impl Bench {
     /// Judge a signature over a payload, with a kept log entry if it brings none.
     #[must_use]
     pub fn detached(&self, world: &World, armour: &[u8], payload: &[u8]) -> Finding {
-        let judge = self.judge(world, SecondSignature::Refused);
-        let finding = judge.detached(armour, payload, &[]);
+        let finding = self.detached_with(world, armour, payload, &[]);
         match self.kept(&finding) {
-            Some(entries) => judge.detached(armour, payload, &entries),
+            Some(entries) => self.detached_with(world, armour, payload, &entries),
             None => finding,
         }
+    }
+
+    /// Judge a signature over a payload with candidates for the log entry that it does not bring.
+    #[must_use]
+    pub fn detached_with(&self, world: &World, armour: &[u8], payload: &[u8], elsewhere: &[LogEntry]) -> Finding {
+        self.judge(world, SecondSignature::Refused).detached(armour, payload, elsewhere)
     }
 
     /// Judge an object of a repository, with a kept log entry if it brings none.

@@ -14,7 +14,6 @@ use super::settings::{OnlineLookup, Settings};
 use super::streams::Streams;
 use super::world::World;
 use crate::audit::Finding;
-use crate::format::git::ObjectFormat;
 use crate::format::log_entry::LogEntry;
 use crate::format::x509::Certificate;
 use crate::net::{Client, Limits, Roots};
@@ -29,19 +28,35 @@ const LOOKUP_TIME: Duration = Duration::from_secs(20);
 /// Judge `object`; if nothing but its log entry is missing, and the settings allow it, ask the log.
 pub fn object(bench: &Bench, world: &World, object: &RawObject, streams: &mut Streams) -> Finding {
     let finding = bench.object(world, object);
+    with_log(bench, world, finding, streams, |entries| bench.object_with(world, object, entries))
+}
+
+/// Judge a signature over a payload, and ask the log as for an [`object`].
+pub fn detached(bench: &Bench, world: &World, armour: &[u8], payload: &[u8], streams: &mut Streams) -> Finding {
+    let finding = bench.detached(world, armour, payload);
+    with_log(bench, world, finding, streams, |entries| bench.detached_with(world, armour, payload, entries))
+}
+
+fn with_log(
+    bench: &Bench,
+    world: &World,
+    finding: Finding,
+    streams: &mut Streams,
+    judge: impl Fn(&[LogEntry]) -> Finding,
+) -> Finding {
     let Some(certificate) = missing_entry_of(&finding) else { return finding };
     if !allowed(&world.settings) {
         return finding;
     }
-    match ask(world, object, certificate) {
+    match ask(world, &finding.logged_names, certificate) {
         Ok(entries) if entries.is_empty() => {
             streams.note("the log knows no entry for it");
             finding
         }
         Ok(entries) => {
-            let judged = bench.object_with(world, object, &entries);
+            let judged = judge(&entries);
             if judged.logged.is_some() {
-                keep(bench, object, &entries, streams);
+                keep(bench, &judged, &entries, streams);
             }
             judged
         }
@@ -70,18 +85,24 @@ fn allowed(settings: &Settings) -> bool {
     }
 }
 
-fn ask(world: &World, object: &RawObject, certificate: &Certificate) -> Result<Vec<LogEntry>, CliError> {
+/// The entries of the first name that the log knows.
+fn ask(world: &World, names: &[String], certificate: &Certificate) -> Result<Vec<LogEntry>, CliError> {
     let settings = &world.settings;
     let config = instance::signing_config(settings)?;
-    // gitsign logs the SHA-1 name, in every repository.
-    let name = ObjectFormat::Sha1.object_id(object.kind, &object.bytes);
     let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
-    Ok(look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, &name, certificate)?)
+    for name in names {
+        let entries = look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, name, certificate)?;
+        if !entries.is_empty() {
+            return Ok(entries);
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// Keeping fails on a full disk or a read-only home; the verdict stands all the same.
-fn keep(bench: &Bench, object: &RawObject, entries: &[LogEntry], streams: &mut Streams) {
-    if let Some(Err(error)) = bench.pins().map(|pins| pins.write(&object.id, entries)) {
+fn keep(bench: &Bench, judged: &Finding, entries: &[LogEntry], streams: &mut Streams) {
+    let (Some(pins), Some(object)) = (bench.pins(), &judged.object) else { return };
+    if let Err(error) = pins.write(object, entries) {
         streams.warning(&error.to_string());
     }
 }

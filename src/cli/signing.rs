@@ -1,6 +1,6 @@
 //! Signing for git: the instance that the settings choose, the token that says who signs, and the signer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -62,19 +62,17 @@ fn instance(settings: &Settings) -> Result<Instance, CliError> {
     })
 }
 
-/// The token to sign with. A file counts more than a variable, for it can be kept fresh while a shell lives on.
+/// The token to sign with. A file that is named counts most, for it can be kept fresh while a shell lives on.
 fn token(sources: &TokenSources) -> Result<IdToken, CliError> {
     let TokenSources { token, file, provider } = sources;
-    let text = match provider.as_deref() {
-        None => match (file, token) {
-            (Some(file), _) => from_file(file)?,
-            (None, Some(token)) => token.clone(),
-            (None, None) if Path::new(AMBIENT_TOKEN_FILE).exists() => from_file(Path::new(AMBIENT_TOKEN_FILE))?,
-            (None, None) => return Err(CliError::NoToken),
-        },
-        Some("envvar") => token.clone().ok_or(CliError::NoToken)?,
-        Some("filesystem") => from_file(file.as_ref().unwrap_or(&PathBuf::from(AMBIENT_TOKEN_FILE)))?,
-        Some(other) => {
+    let text = match (provider.as_deref(), file, token) {
+        // gitsign's `envvar` names the one source that gitsign knows; the file is gitseal's own, and was named too.
+        (None | Some("envvar"), Some(file), _) => from_file(file)?,
+        (None | Some("envvar"), None, Some(token)) => token.clone(),
+        (None, None, None) if Path::new(AMBIENT_TOKEN_FILE).exists() => from_file(Path::new(AMBIENT_TOKEN_FILE))?,
+        (None | Some("envvar"), None, None) => return Err(CliError::NoToken),
+        (Some("filesystem"), file, _) => from_file(file.as_deref().unwrap_or(Path::new(AMBIENT_TOKEN_FILE)))?,
+        (Some(other), ..) => {
             return Err(CliError::Usage {
                 problem: format!("the token provider '{other}' is not one of envvar, filesystem"),
                 hint: "unset gitseal.tokenProvider (or gitsign.tokenProvider), and see gitseal-config(5)".into(),

@@ -77,7 +77,9 @@ impl Tsa {
             policy: POLICY.to_owned(),
             imprint: request.imprint,
             serial: number.to_vec(),
-            time: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now),
+            // Whole seconds, as the public authority writes: sigstore-js reads fractions of exactly three digits only,
+            // and DER (X.690 section 11.7.3) drops the trailing zeros that would make them so.
+            time: Timestamp::from_second(now.as_second()).unwrap_or(now),
             accuracy: Some(Accuracy { seconds: 1, ..Accuracy::default() }),
             ordering: false,
             nonce: request.nonce,

@@ -21,29 +21,22 @@ sigstore_js_reads() {
     node "$INTEROP_DIR/cells/sigstore_js_tuf.js" "$TUF_MIRROR" 1.root.json cache
 }
 
-cosign_reads() {
-    local cosign=${!1}
+# `initialize` of cosign and gitsign: what it keeps must be what the sandbox published. (Verifying a bundle by that cache
+# is another matter: without --trusted-root cosign 2.5 asks the public repository all the same, and 3.1 asks for the file.)
+client_initializes() {
+    local client=${!1} kept
     first_root
     export TUF_ROOT=$PWD/tuf
-    "$cosign" initialize --mirror "$TUF_MIRROR" --root 1.root.json
-    commit_bundle 1
-    "$cosign" verify-blob --bundle commit.sigstore.json --new-bundle-format --certificate-identity "$IDENTITY" \
-        --certificate-oidc-issuer "$ISSUER" attributes
-}
-
-gitsign_reads() {
-    local gitsign=${!1}
-    first_root
-    export TUF_ROOT=$PWD/tuf
-    "$gitsign" initialize --mirror "$TUF_MIRROR" --root 1.root.json
-    find tuf -name '*trusted_root.json' | grep -q .
+    "$client" initialize --mirror "$TUF_MIRROR" --root 1.root.json
+    kept=$(find tuf -name '*trusted_root.json' | head -n 1)
+    cmp "$kept" "$SANDBOX/trusted_root.json"
 }
 
 cell "python-tuf reads the sandbox's TUF repository" python python_tuf_reads
 cell "sigstore-python trusts the sandbox by its TUF repository and verifies a commit" python sigstore_python_reads
 cell "sigstore-js reads the sandbox's TUF repository" node sigstore_js_reads
-cell "cosign 2.5 initialize, then verifies a commit" debian_stable cosign_reads COSIGN_STABLE
-cell "cosign 3.1 initialize, then verifies a commit" debian_newest cosign_reads COSIGN_NEWEST
-cell "gitsign 0.13 initialize" debian_stable gitsign_reads GITSIGN_STABLE
-cell "gitsign 0.16 initialize" debian_newest gitsign_reads GITSIGN_NEWEST
-cell "gitsign 0.17 initialize" go_gitsign gitsign_reads GITSIGN_GO
+cell "cosign 2.5 initialize" debian_stable client_initializes COSIGN_STABLE
+cell "cosign 3.1 initialize" debian_newest client_initializes COSIGN_NEWEST
+cell "gitsign 0.13 initialize" debian_stable client_initializes GITSIGN_STABLE
+cell "gitsign 0.16 initialize" debian_newest client_initializes GITSIGN_NEWEST
+cell "gitsign 0.17 initialize" go_gitsign client_initializes GITSIGN_GO
