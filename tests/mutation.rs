@@ -491,7 +491,7 @@ fn sandbox_objects(lab: &Lab) -> Vec<Signed> {
         export GIT_DIR=commits/.git
         git commit -q -S --allow-empty -m stamped; git cat-file commit HEAD >objects/commit.v1
         git tag -s tag -m tag; git cat-file tag tag >objects/tag.v1
-        export GITSEAL_REKOR_VERSION=2
+        export GITSEAL_SIGNING_CONFIG=$GITSEAL_SANDBOX_DIR/signing_config_rekor_v2.json
         git commit -q -S --allow-empty -m two; git cat-file commit HEAD >objects/commit.v2
         git tag -s two -m two; git cat-file tag two >objects/tag.v2
         export GIT_DIR=sha256/.git

@@ -134,7 +134,7 @@ impl CliError {
                 Some("the object database is damaged or was tampered with; run 'git fsck'".into())
             }
             CliError::Usage { hint, .. } => Some(hint.clone()),
-            CliError::Document { .. } => {
+            CliError::Document { .. } | CliError::File { .. } => {
                 Some("name another file, or see gitseal-config(5) for what belongs in it".into())
             }
             CliError::NoToken => Some(

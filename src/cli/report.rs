@@ -161,7 +161,10 @@ pub fn details(finding: &Finding, revision: &str) -> Vec<String> {
         name(checks.certificate_log, "certificate log"),
         name(checks.identity == Some(true), "identity"),
     ];
-    line("checked", passed.into_iter().flatten().collect::<Vec<_>>().join(", "));
+    let passed: Vec<&str> = passed.into_iter().flatten().collect();
+    if !passed.is_empty() {
+        line("checked", passed.join(", "));
+    }
     lines
 }
 

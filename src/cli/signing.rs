@@ -48,9 +48,12 @@ pub fn sign(settings: &Settings, payload: &[u8]) -> Result<Signed, CliError> {
 fn instance(settings: &Settings) -> Result<Instance, CliError> {
     let mut signing_config = instance::signing_config(settings)?;
     if let Some(version) = settings.rekor_version {
-        let wanted = |log: &crate::trust::signing_config::Service| log.major_api_version == version;
-        if signing_config.logs.iter().any(wanted) {
-            signing_config.logs.retain(wanted);
+        signing_config.logs.retain(|log| log.major_api_version == version);
+        if signing_config.logs.is_empty() {
+            return Err(CliError::Usage {
+                problem: format!("the signing config names no transparency log of version {version}"),
+                hint: "unset gitseal.rekorVersion, or use a signing config that names one".into(),
+            });
         }
     }
     Ok(Instance {

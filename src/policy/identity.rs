@@ -103,11 +103,18 @@ fn whole(pattern: &str) -> Result<Regex, PolicyError> {
         RegexBuilder::new(text)
             .size_limit(MAX_PATTERN_SIZE)
             .build()
-            .map_err(|error| PolicyError::Pattern { pattern: pattern.to_owned(), cause: error.to_string() })
+            .map_err(|error| PolicyError::Pattern { pattern: pattern.to_owned(), cause: cause(&error) })
     };
     // On its own first: `a)|(b` would compile between the anchors and escape them.
     compile(pattern)?;
     compile(&format!(r"\A(?:{pattern})\z"))
+}
+
+/// What the compiler says, on one line: it draws the pattern first, which the message has already named.
+fn cause(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let last = text.lines().last().unwrap_or_default();
+    last.strip_prefix("error: ").unwrap_or(last).to_owned()
 }
 
 #[cfg(test)]

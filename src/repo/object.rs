@@ -62,6 +62,10 @@ impl Repository {
             let hex = fallback::rev_parse(self.git_dir(), revision)?;
             return gix::ObjectId::from_hex(hex.as_bytes()).map_err(|e| unknown(e.to_string()));
         }
+        // gix calls this a malformed specification.
+        if revision == "HEAD" && self.inner.head().is_ok_and(|head| head.is_unborn()) {
+            return Err(unknown("there is no commit yet".to_owned()));
+        }
         let id = self.inner.rev_parse_single(BStr::new(revision)).map_err(|e| unknown(e.to_string()))?;
         Ok(id.detach())
     }
