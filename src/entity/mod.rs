@@ -41,6 +41,17 @@ pub enum SignatureContent {
     Dsse(Envelope),
 }
 
+impl SignatureContent {
+    /// The signature's own bytes: what logs log and authorities stamp.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            SignatureContent::Message(signature) => signature,
+            SignatureContent::Dsse(envelope) => &envelope.signature,
+        }
+    }
+}
+
 /// Whose key it is said to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignerKey {

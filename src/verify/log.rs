@@ -132,11 +132,7 @@ fn check_binding(entity: &SignedEntity, entry: &LogEntry) -> Result<(), Refusal>
     let body = LoggedBody::parse(entry.kind, &entry.canonicalized_body)
         .map_err(|error| Refusal::new(Reason::LogEntryMalformed, error.to_string()))?;
     // Byte for byte: another valid signature by the same key is another signature.
-    let signature = match &entity.signature {
-        SignatureContent::Message(signature) => signature.as_slice(),
-        SignatureContent::Dsse(envelope) => &envelope.signature,
-    };
-    if body.signature != signature {
+    if body.signature != entity.signature.bytes() {
         return Err(mismatch("the log entry is about another signature"));
     }
     let same_key = match (&body.key, &entity.material.signer) {

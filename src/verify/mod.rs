@@ -29,7 +29,7 @@ pub use log::LoggedAt;
 pub use reason::{Reason, Refusal, Verdict};
 pub use timestamp::Stamp;
 
-use crate::entity::{SignatureContent, SignedEntity, SignerKey};
+use crate::entity::{SignedEntity, SignerKey};
 use crate::format::x509::{Certificate, Identity, KeyPurpose};
 use crate::trust::TrustedRoot;
 
@@ -227,10 +227,7 @@ impl Verifier {
     /// Steps 2 and 3.
     fn evidence(&self, entity: &SignedEntity, now: Timestamp) -> Result<(Vec<LoggedAt>, Vec<Stamp>), Refusal> {
         let logged = log::check(&self.root, entity)?;
-        let signature = match &entity.signature {
-            SignatureContent::Message(signature) => signature.as_slice(),
-            SignatureContent::Dsse(envelope) => &envelope.signature,
-        };
+        let signature = entity.signature.bytes();
         let stamps = timestamp::check(&self.root.timestamp_authorities, signature, &entity.material.timestamps)?;
         log::check_key_window(&self.root, &logged, &stamps)?;
         let times = logged.iter().filter_map(|logged| logged.integrated_time).chain(stamps.iter().map(|one| one.time));
