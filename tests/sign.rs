@@ -11,10 +11,11 @@ use gitseal::entity::{Artifact, SignatureContent, SignedEntity, SignerKey, Verif
 use gitseal::format::cms::SignedData;
 use gitseal::format::git::{ObjectFormat, ObjectKind, decode_armour};
 use gitseal::format::log_entry::EntryKind;
+use gitseal::format::logged_body::LoggedBody;
 use gitseal::format::x509::Certificate;
 use gitseal::net::{Client, Limits, Roots};
 use gitseal::sandbox::{Options, RekorVersion, Running, Sandbox};
-use gitseal::service::look_up::{logged_signature, look_up};
+use gitseal::service::look_up::look_up;
 use gitseal::service::{IdToken, Session};
 use gitseal::sign::{EntryPlace, GitSigner, SignError, Signed};
 use gitseal::trust::{Instance, SigningConfig};
@@ -177,9 +178,10 @@ fn an_entry_that_is_only_in_the_log_is_found_there() {
     let entries = find(&id);
     assert_eq!(entries.len(), 1);
 
+    let logged = LoggedBody::parse(entries[0].kind, &entries[0].canonicalized_body).unwrap();
     let about_id = SignedEntity {
         artifact: Artifact::Bytes(id.into_bytes()),
-        signature: SignatureContent::Message(logged_signature(&entries[0]).unwrap()),
+        signature: SignatureContent::Message(logged.signature),
         material: VerificationMaterial {
             signer: SignerKey::Certificate(Box::new(signed.certificate.clone())),
             chain: Vec::new(),

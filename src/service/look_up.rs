@@ -10,7 +10,6 @@ use super::rekor_v1::RekorV1;
 use super::session::{Session, wait};
 use crate::crypto::HashAlgorithm;
 use crate::format::log_entry::LogEntry;
-use crate::format::logged_body::{BodyError, LoggedBody};
 use crate::format::x509::Certificate;
 use crate::trust::SigningConfig;
 
@@ -73,14 +72,6 @@ pub fn look_up(
         }
         failed.map_or_else(|| Ok(Vec::new()), |error| Err(error.into()))
     })?
-}
-
-/// The signature over the object's id that `entry` logs: with the id as the artifact, the entity to be judged.
-///
-/// # Errors
-/// [`BodyError`] when the entry's body is not of its kind.
-pub fn logged_signature(entry: &LogEntry) -> Result<Vec<u8>, BodyError> {
-    LoggedBody::parse(entry.kind, &entry.canonicalized_body).map(|body| body.signature)
 }
 
 #[cfg(test)]
