@@ -3,13 +3,10 @@
 use std::pin::Pin;
 
 use super::error::ServiceError;
-use super::rekor_v1::RekorV1;
-use super::rekor_v2::RekorV2;
 use super::session::Session;
 use crate::crypto::Digest;
 use crate::format::log_entry::LogEntry;
 use crate::format::x509::Certificate;
-use crate::trust::signing_config::Service;
 
 /// What is to be logged: that this signature over an artifact of this digest was made by this certificate's key.
 #[derive(Debug, Clone)]
@@ -29,16 +26,4 @@ pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<LogEntry, ServiceErr
 pub trait TransparencyLog: Send + Sync {
     /// Add a record, and give its entry with the proof that it is in the log. Nothing is checked here.
     fn append<'a>(&'a self, session: Session<'a>, record: &'a Record<'a>) -> Appending<'a>;
-}
-
-/// The log that a signing config names.
-///
-/// # Errors
-/// [`ServiceError::NoAnswer`] when its address is none to talk to.
-pub fn open(service: &Service) -> Result<Box<dyn TransparencyLog>, ServiceError> {
-    Ok(match service.major_api_version {
-        // The signing config gives out no version but these.
-        1 => Box::new(RekorV1::at(&service.url)?),
-        _ => Box::new(RekorV2::at(&service.url)?),
-    })
 }

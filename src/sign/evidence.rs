@@ -6,7 +6,7 @@ use super::error::SignError;
 use crate::crypto::HashAlgorithm;
 use crate::format::log_entry::LogEntry;
 use crate::format::x509::Certificate;
-use crate::service::{Record, ServiceError, Session, TimestampAuthority, TransparencyLog, transparency_log};
+use crate::service::{Record, RekorV1, RekorV2, ServiceError, Session, TimestampAuthority, TransparencyLog};
 use crate::trust::SigningConfig;
 
 /// Where evidence comes from: one log, and a timestamp authority if the signing config names any.
@@ -32,7 +32,10 @@ impl Witnesses {
         if authority.is_none() && !is_v1 {
             return Err(SignError::NoClock);
         }
-        Ok(Witnesses { log: transparency_log::open(log)?, log_is_searchable: is_v1, authority })
+        // The signing config gives out no version but these two.
+        let log: Box<dyn TransparencyLog> =
+            if is_v1 { Box::new(RekorV1::at(&log.url)?) } else { Box::new(RekorV2::at(&log.url)?) };
+        Ok(Witnesses { log, log_is_searchable: is_v1, authority })
     }
 
     /// Log and stamp the signature, both at once.
