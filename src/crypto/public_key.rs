@@ -151,6 +151,23 @@ impl PublicKey {
         Self::from_spki_der(&info.to_der().map_err(|_| KeyError::Malformed)?)
     }
 
+    /// Read the bare key of Ed25519 (RFC 8032 section 5.1.5) or the bare uncompressed point of P-256 (SEC 1 section 2.3.3), as
+    /// some TUF metadata publishes them.
+    ///
+    /// # Errors
+    /// As [`PublicKey::from_spki_der`]; [`KeyError::Unsupported`] for every other kind.
+    pub fn from_raw(kind: KeyKind, key: &[u8]) -> Result<Self, KeyError> {
+        let bits = der::asn1::BitStringRef::from_bytes(key).map_err(|_| KeyError::Malformed)?;
+        let algorithm = match kind {
+            KeyKind::Ed25519 => spki::AlgorithmIdentifierRef { oid: ED25519, parameters: None },
+            KeyKind::EcdsaP256 if key.len() != 65 || key[0] != 4 => return Err(KeyError::Malformed),
+            KeyKind::EcdsaP256 => spki::AlgorithmIdentifierRef { oid: EC_PUBLIC_KEY, parameters: Some((&P256).into()) },
+            other => return Err(KeyError::Unsupported(format!("{other:?}"))),
+        };
+        let info = SubjectPublicKeyInfoRef { algorithm, subject_public_key: bits };
+        Self::from_spki_der(&info.to_der().map_err(|_| KeyError::Malformed)?)
+    }
+
     /// Which kind of key it is.
     #[must_use]
     pub fn kind(&self) -> KeyKind {

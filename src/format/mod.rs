@@ -26,6 +26,7 @@ pub mod time;
 pub mod timestamp;
 pub mod timestamp_token;
 pub mod tle;
+pub mod tuf;
 pub mod x509;
 
 use crate::crypto::HashAlgorithm;
