@@ -2,9 +2,13 @@
 
 pub mod embedded;
 pub mod instance;
+pub mod metadata_files;
 pub mod root;
 pub mod signing_config;
+pub mod tuf;
 
 pub use instance::{Instance, InstanceError};
+pub use metadata_files::MetadataFiles;
 pub use root::{Authority, LogKey, TrustedRoot, TrustedRootError};
 pub use signing_config::{SelectError, SigningConfig, SigningConfigError};
+pub use tuf::{TrustedSet, TufError};
