@@ -20,6 +20,7 @@ mod script;
 mod sign;
 mod splice;
 mod times;
+mod tuf;
 mod verifier;
 mod wycheproof;
 

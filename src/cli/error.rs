@@ -9,10 +9,11 @@ use super::exit::Exit;
 use super::gpg_arguments::ArgumentError;
 use super::settings::SettingsError;
 use super::streams::Streams;
+use super::trust_cache::CacheError;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
-use crate::service::TokenError;
 use crate::service::look_up::LookUpError;
+use crate::service::{ServiceError, TokenError, UpdateError};
 use crate::sign::SignError;
 use crate::verify::Refusal;
 
@@ -77,6 +78,12 @@ pub enum CliError {
     /// Nothing was signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The cache of a TUF repository.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// A TUF repository.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
     /// More input than anybody needs.
     #[error("{what} is longer than {limit} bytes")]
     TooLarge {
@@ -101,6 +108,12 @@ pub enum CliError {
         /// What git said.
         cause: String,
     },
+}
+
+impl From<ServiceError> for CliError {
+    fn from(error: ServiceError) -> Self {
+        CliError::Update(error.into())
+    }
 }
 
 impl CliError {
@@ -144,6 +157,8 @@ impl CliError {
             CliError::Token(error) => Some(error.hint().to_owned()),
             CliError::Sign(error) => Some(error.hint().to_owned()),
             CliError::LookUp(error) => Some(error.hint().to_owned()),
+            CliError::Cache(_) => Some("'gitseal trust update' fetches it anew; without a network, 'gitseal trust import' takes a file".into()),
+            CliError::Update(error) => Some(error.hint().to_owned()),
             CliError::NoEntity { refusal, .. } => refusal.reason.hint().map(str::to_owned),
             CliError::Policy(_) => Some("gitseal-config(5) shows how to say whom you expect".into()),
             _ => None,
@@ -157,6 +172,9 @@ impl CliError {
             // Bytes under a false name are a forgery until proven otherwise, not a matter of usage.
             CliError::Repo(RepoError::Misnamed { .. }) | CliError::TooLarge { .. } => Exit::Bad,
             CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
+            CliError::Update(_) => Exit::Bad,
+            // Nothing is known about the signature, good or bad: there is nobody to believe.
+            CliError::Cache(_) => Exit::Undecided,
             CliError::Io { .. } | CliError::Git { .. } => Exit::Internal,
             _ => Exit::Usage,
         }

@@ -22,6 +22,7 @@ pub mod settings;
 pub mod signing;
 pub mod status;
 pub mod streams;
+pub mod trust_cache;
 pub mod world;
 
 use std::ffi::OsString;

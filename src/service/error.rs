@@ -11,6 +11,8 @@ pub enum Peer {
     TransparencyLog,
     /// An RFC 3161 authority.
     TimestampAuthority,
+    /// A TUF repository.
+    TufRepository,
 }
 
 impl std::fmt::Display for Peer {
@@ -19,6 +21,7 @@ impl std::fmt::Display for Peer {
             Peer::CertificateAuthority => "certificate authority",
             Peer::TransparencyLog => "transparency log",
             Peer::TimestampAuthority => "timestamp authority",
+            Peer::TufRepository => "TUF repository",
         })
     }
 }

@@ -12,6 +12,7 @@ pub mod rekor_v2;
 pub mod session;
 pub mod timestamp_authority;
 pub mod transparency_log;
+pub mod tuf;
 
 pub use error::{Peer, ServiceError};
 pub use fulcio::Fulcio;
@@ -21,3 +22,4 @@ pub use rekor_v2::RekorV2;
 pub use session::{Session, wait};
 pub use timestamp_authority::TimestampAuthority;
 pub use transparency_log::{Record, TransparencyLog};
+pub use tuf::{TufRepository, UpdateError};
