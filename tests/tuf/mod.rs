@@ -505,3 +505,48 @@ fn the_embedded_roots_begin_a_repository() {
         assert!(set.root().signed.consistent_snapshot);
     }
 }
+
+/// The roots of a folder under tests/vectors/tuf, by version.
+fn history(folder: &str) -> BTreeMap<u64, Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/tuf").join(folder);
+    let read = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().strip_suffix(".root.json").unwrap().to_owned();
+        (name.parse().unwrap(), std::fs::read(path).unwrap())
+    };
+    std::fs::read_dir(folder).unwrap().map(read).collect()
+}
+
+#[test]
+fn the_histories_of_the_public_instances_are_followed() {
+    for (folder, steps) in [("public-roots", 8), ("staging-roots", 6), ("github-roots", 1)] {
+        let roots = history(folder);
+        let (mut followed, mut last) = (0, None::<TrustedSet>);
+        for (version, root) in &roots {
+            let expires = TrustedSet::new(root, now()).unwrap().root().expires;
+            let clock = expires - jiff::SignedDuration::from_secs(1);
+            let mut set = match last.take() {
+                Some(set) => set,
+                None => TrustedSet::new(root, clock).unwrap(),
+            };
+            let before = set.root().version;
+            if before < *version {
+                match set.update_root(root) {
+                    Ok(()) => followed += 1,
+                    // No package carries what lies between. In the public history the keys would do all the same.
+                    Err(TufError::Version { .. }) => assert!(*version > before + 1, "{folder} {version}"),
+                    Err(TufError::Threshold { .. }) => assert!(folder == "staging-roots" && *version > before + 1),
+                    Err(error) => panic!("{folder} {version}: {error}"),
+                }
+            }
+            let set = if set.root().version == *version { set } else { TrustedSet::new(root, clock).unwrap() };
+            // In force until the last second, and not a second longer.
+            let at = |clock| TrustedSet::new(root, clock).unwrap().end_of_roots();
+            assert!(at(clock).is_ok() && at(expires).is_err(), "{folder} {version}");
+            last = Some(set);
+        }
+        assert_eq!(followed, steps, "{folder}");
+    }
+    assert_eq!(history("public-roots").last_key_value().unwrap().1, gitseal::trust::embedded::PUBLIC.root);
+    assert_eq!(history("staging-roots").last_key_value().unwrap().1, gitseal::trust::embedded::STAGING.root);
+}
