@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod ephemeral_key;
+pub mod post_quantum;
 pub mod public_key;
 pub mod random;
 #[cfg(feature = "sandbox")]
@@ -12,6 +13,7 @@ pub mod service_key;
 
 pub use digest::{Digest, HashAlgorithm, sha256};
 pub use ephemeral_key::{EphemeralKey, Keypair};
+pub use post_quantum::{MlDsaKey, MlDsaKind};
 pub use public_key::{KeyError, KeyKind, PublicKey, SignatureInvalid, SignatureScheme};
 #[cfg(feature = "sandbox")]
 pub use service_key::ServiceKey;

@@ -433,9 +433,10 @@ impl Search {
                 return Step::Found(target.clone());
             }
             let mut below = Vec::new();
-            for delegation in metadata.signed.delegations.iter().filter(|delegation| delegation.covers(&self.path)) {
-                below.push((delegation.name.clone(), Some(delegation.clone())));
-                if delegation.terminating {
+            for delegation in metadata.signed.delegations_for(&self.path) {
+                let is_last = delegation.terminating;
+                below.push((delegation.name.clone(), Some(delegation)));
+                if is_last {
                     // 5.6.7.2.1 Nobody after it is asked, here or further up.
                     self.open.clear();
                     break;

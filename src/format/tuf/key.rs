@@ -3,7 +3,7 @@
 use super::json::Json;
 use super::metadata::{Fields, MetadataError};
 use crate::crypto::digest::unhex;
-use crate::crypto::{KeyKind, PublicKey, SignatureScheme};
+use crate::crypto::{HashAlgorithm, KeyKind, MlDsaKey, MlDsaKind, PublicKey, SignatureScheme};
 use crate::format::pem;
 
 /// A key that metadata lists.
@@ -16,6 +16,8 @@ pub enum Key {
         /// How it signs.
         scheme: SignatureScheme,
     },
+    /// One of ML-DSA (TAP 21), which signs a digest of the message.
+    PostQuantum(MlDsaKey),
     /// Of a kind that this program does not know, or not readable: it supports no signature. The metadata may be
     /// good all the same, for it can run ahead of its readers and other keys may reach the threshold.
     Unusable,
@@ -26,7 +28,20 @@ impl Key {
         let fields = Fields::of(value, "a key")?;
         let (kind, scheme) = (fields.text("keytype")?, fields.text("scheme")?);
         let public = fields.object("keyval")?.text("public")?;
+        if let Some(key) = post_quantum(kind, scheme, public) {
+            return Ok(Key::PostQuantum(key));
+        }
         Ok(usable(kind, scheme, public).map_or(Key::Unusable, |(key, scheme)| Key::Usable { key, scheme }))
+    }
+
+    /// Whether both are the same key, whatever they are called; a key that cannot be used is like no other.
+    #[must_use]
+    pub fn is_same(&self, other: &Key) -> bool {
+        match (self, other) {
+            (Key::Usable { key, .. }, Key::Usable { key: other, .. }) => key == other,
+            (Key::PostQuantum(key), Key::PostQuantum(other)) => key == other,
+            _ => false,
+        }
     }
 
     /// Whether this key made `signature` over `message`.
@@ -34,9 +49,26 @@ impl Key {
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         match self {
             Key::Usable { key, scheme } => key.verify(*scheme, message, signature).is_ok(),
+            Key::PostQuantum(key) => {
+                // TAP 21: the domain, the version of this construction, the digest of the canonical form.
+                let digest = HashAlgorithm::Sha512.digest(message);
+                let message = [b"tuf\x01", digest.as_bytes()].concat();
+                key.verify(&message, signature).is_ok()
+            }
             Key::Unusable => false,
         }
     }
+}
+
+fn post_quantum(kind: &str, scheme: &str, public: &str) -> Option<MlDsaKey> {
+    let wanted = match (kind, scheme) {
+        ("ml-dsa", "ml-dsa-44/1") => MlDsaKind::MlDsa44,
+        ("ml-dsa", "ml-dsa-65/1") => MlDsaKind::MlDsa65,
+        ("ml-dsa", "ml-dsa-87/1") => MlDsaKind::MlDsa87,
+        _ => return None,
+    };
+    let [spki] = &pem::decode_all("PUBLIC KEY", public).ok()?[..] else { return None };
+    MlDsaKey::from_spki_der(spki).ok().filter(|key| key.kind() == wanted)
 }
 
 /// Both names of ECDSA keys are in use: the specification's `ecdsa`, and `ecdsa-sha2-nistp256` of older repositories.

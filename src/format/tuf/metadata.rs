@@ -11,7 +11,7 @@ use super::json::Json;
 use super::key::Key;
 use super::pattern::PathPattern;
 use crate::crypto::digest::{hex, unhex};
-use crate::crypto::{Digest, HashAlgorithm, PublicKey, sha256};
+use crate::crypto::{Digest, HashAlgorithm, sha256};
 
 /// No metadata carries more signatures: the public instance's roots have five to eight.
 pub const MAX_SIGNATURES: usize = 256;
@@ -169,17 +169,15 @@ impl Authority {
 
     /// The ids of those who signed `metadata`, each key once, whatever number of ids it goes by (CVE-2026-23992).
     pub fn signers<'a, T>(&'a self, metadata: &Metadata<T>) -> Vec<&'a str> {
-        let mut counted: Vec<&PublicKey> = Vec::new();
-        let mut signers = Vec::new();
+        let mut signers: Vec<(&str, &Key)> = Vec::new();
         for (id, key) in &self.keys {
-            let Key::Usable { key: public, .. } = key else { continue };
             let Some(Some(signature)) = metadata.signatures.get(id) else { continue };
-            if !counted.contains(&public) && key.verifies(&metadata.message, signature) {
-                counted.push(public);
-                signers.push(id.as_str());
+            let is_counted = signers.iter().any(|(_, counted)| counted.is_same(key));
+            if !is_counted && key.verifies(&metadata.message, signature) {
+                signers.push((id, key));
             }
         }
-        signers
+        signers.into_iter().map(|(id, _)| id).collect()
     }
 }
 
@@ -280,8 +278,60 @@ impl MetadataFile {
 pub struct Targets {
     /// By path.
     pub targets: BTreeMap<String, TargetFile>,
-    /// In order of their precedence.
-    pub delegations: Vec<Delegation>,
+    delegations: Delegations,
+}
+
+impl Targets {
+    /// The roles that may speak about the target at `path`, in order of their precedence.
+    #[must_use]
+    pub fn delegations_for(&self, path: &str) -> Vec<Delegation> {
+        match &self.delegations {
+            Delegations::Roles(roles) => roles.iter().filter(|role| role.covers(path)).cloned().collect(),
+            Delegations::Bins(bins) => vec![bins.bin_of(path)],
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Delegations {
+    Roles(Vec<Delegation>),
+    Bins(Bins),
+}
+
+/// Roles that share targets evenly, by the first bits of a digest of their paths (TAP 15, `succinct_roles`).
+#[derive(Debug, Clone)]
+struct Bins {
+    prefix: String,
+    /// 1 to 32.
+    bits: u32,
+    authority: Authority,
+}
+
+impl Bins {
+    fn read(fields: &Fields<'_>, keys: &BTreeMap<String, Key>) -> Result<Self, MetadataError> {
+        let prefix = fields.text("name_prefix")?;
+        if prefix.is_empty() || prefix.len() > MAX_ROLE_NAME_LEN {
+            return Err(MetadataError::RoleName(prefix.chars().take(MAX_ROLE_NAME_LEN).collect()));
+        }
+        let bits = u32::try_from(fields.positive("bit_length")?).ok().filter(|bits| *bits <= 32);
+        Ok(Bins {
+            prefix: prefix.to_owned(),
+            bits: bits.ok_or_else(|| fields.broken("bit_length"))?,
+            authority: Authority::read(fields, keys)?,
+        })
+    }
+
+    fn bin_of(&self, path: &str) -> Delegation {
+        let [a, b, c, d, ..] = sha256(path.as_bytes());
+        let bin = u32::from_be_bytes([a, b, c, d]) >> (32 - self.bits);
+        let digits = self.bits.div_ceil(4) as usize;
+        Delegation {
+            name: format!("{}-{bin:0digits$x}", self.prefix),
+            authority: self.authority.clone(),
+            terminating: false,
+            paths: Paths::HashPrefixes(vec![String::new()]),
+        }
+    }
 }
 
 impl Role for Targets {
@@ -293,7 +343,7 @@ impl Role for Targets {
         let targets = targets.collect::<Result<_, MetadataError>>()?;
         let delegations = match fields.optional("delegations") {
             Some(_) => delegations(&fields.object("delegations")?)?,
-            None => Vec::new(),
+            None => Delegations::Roles(Vec::new()),
         };
         Ok(Targets { targets, delegations })
     }
@@ -376,10 +426,13 @@ impl Delegation {
     }
 }
 
-fn delegations(fields: &Fields<'_>) -> Result<Vec<Delegation>, MetadataError> {
+fn delegations(fields: &Fields<'_>) -> Result<Delegations, MetadataError> {
     /// A traversal visits fewer.
     const MAX_DELEGATIONS: usize = 16_384;
     let keys = keys(fields)?;
+    if fields.optional("succinct_roles").is_some() && fields.optional("roles").is_none() {
+        return Ok(Delegations::Bins(Bins::read(&fields.object("succinct_roles")?, &keys)?));
+    }
     let mut read: Vec<Delegation> = Vec::new();
     let mut names = std::collections::BTreeSet::new();
     for role in fields.array("roles", MAX_DELEGATIONS)? {
@@ -404,7 +457,7 @@ fn delegations(fields: &Fields<'_>) -> Result<Vec<Delegation>, MetadataError> {
             paths,
         });
     }
-    Ok(read)
+    Ok(Delegations::Roles(read))
 }
 
 fn keys(fields: &Fields<'_>) -> Result<BTreeMap<String, Key>, MetadataError> {
@@ -551,7 +604,7 @@ mod tests {
     fn a_delegated_role_has_a_name_of_its_own_and_one_kind_of_paths_fail() {
         let role = r#"{"name":"a","keyids":[],"threshold":1,"terminating":false,"paths":["x/*"]}"#;
         let read = delegating(role).unwrap();
-        assert!(read.signed.delegations[0].covers("x/y") && !read.signed.delegations[0].covers("x/y/z"));
+        assert_eq!(["x/y", "x/y/z"].map(|path| read.signed.delegations_for(path).len()), [1, 0]);
         let twice = format!("{role},{role}");
         let renamed = |name: &str| role.replace(r#""a""#, &format!("{name:?}"));
         for name in ["", "root", "timestamp", "snapshot", "targets", &"x".repeat(65)] {
@@ -575,6 +628,21 @@ mod tests {
         // SHA-256 of "abc" begins ba78.
         let role = r#"{"name":"a","keyids":[],"threshold":1,"terminating":true,"path_hash_prefixes":["BA78","0"]}"#;
         let read = delegating(role).unwrap();
-        assert!(read.signed.delegations[0].covers("abc") && !read.signed.delegations[0].covers("abd"));
+        assert_eq!(["abc", "abd"].map(|path| read.signed.delegations_for(path).len()), [1, 0]);
+    }
+
+    #[test]
+    fn bins_are_named_by_the_first_bits() {
+        let bins = |bits: &str| {
+            let roles = format!(r#"{{"name_prefix":"bin","bit_length":{bits},"keyids":[],"threshold":1}}"#);
+            let delegations = format!(r#"{{"keys":{{}},"succinct_roles":{roles}}}"#);
+            let read = parse(&format!(r#"{{{},"targets":{{}},"delegations":{delegations}}}"#, head("targets")));
+            read.map(|read: Metadata<Targets>| read.signed.delegations_for("abc").remove(0).name)
+        };
+        // SHA-256 of "abc" begins ba7816bf.
+        for (bits, want) in [("1", "bin-1"), ("4", "bin-b"), ("5", "bin-17"), ("8", "bin-ba"), ("32", "bin-ba7816bf")] {
+            assert_eq!(bins(bits).unwrap(), want);
+        }
+        assert!(bins("0").is_err() && bins("33").is_err());
     }
 }
