@@ -19,6 +19,7 @@ use gitseal::format::intoto::Statement;
 use gitseal::format::log_entry::{self, EntryKind, InclusionProof, LogEntry, LoggedKey};
 use gitseal::format::logged_body::LoggedBody;
 use gitseal::format::timestamp::{self, TimestampRequest, TimestampToken, TstInfo};
+use gitseal::format::tuf::metadata::{Metadata, Root, Snapshot, Targets, TimestampRole};
 use gitseal::format::x509::Certificate;
 use gitseal::format::{log_entry_json, pem, sct, tle};
 use gitseal::trust::SigningConfig;
@@ -382,5 +383,30 @@ fn signing_config() {
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/trust/embedded/public/signing_config.json");
     damage("signing config", &[fs::read(config).unwrap()], |input| {
         let _ = black_box(SigningConfig::from_json(input));
+    });
+}
+
+#[test]
+fn tuf_metadata() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/trust/embedded");
+    let mut seeds = vec![fs::read(folder.join("public/root.json")).unwrap()];
+    let role = r#"{"name":"a","keyids":["k"],"threshold":1,"terminating":true,"paths":["*/?"]}"#;
+    for (kind, more) in [
+        ("timestamp", r#""meta":{"snapshot.json":{"version":1,"length":2,"hashes":{"sha256":"00"}}}"#.to_owned()),
+        ("snapshot", r#""meta":{"targets.json":{"version":1}}"#.to_owned()),
+        ("targets", format!(r#""targets":{{}},"delegations":{{"keys":{{}},"roles":[{role}]}}"#)),
+    ] {
+        let head = format!(r#""_type":"{kind}","spec_version":"1.0","version":1,"expires":"2030-01-01T00:00:00Z""#);
+        seeds.push(format!(r#"{{"signatures":[{{"keyid":"k","sig":"00"}}],"signed":{{{head},{more}}}}}"#).into_bytes());
+    }
+    damage("tuf metadata", &seeds, |input| {
+        if let Ok(root) = Metadata::<Root>::parse(input) {
+            let _ = black_box(root.signed.root.signers(&root));
+        }
+        let _ = black_box(Metadata::<TimestampRole>::parse(input));
+        let _ = black_box(Metadata::<Snapshot>::parse(input));
+        if let Ok(targets) = Metadata::<Targets>::parse(input) {
+            let _ = black_box(targets.signed.delegations_for("x/y"));
+        }
     });
 }

@@ -3,6 +3,8 @@
 //! in scripts/interop, and in the public conformance suite that `tests/tuf-client` is for.
 
 mod repository;
+mod server;
+mod update;
 
 use std::collections::BTreeMap;
 use std::path::Path;
