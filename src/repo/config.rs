@@ -4,12 +4,13 @@
 //! believes. gix reads the files and `GIT_CONFIG_COUNT`; `GIT_CONFIG_PARAMETERS`, in which `git -c` hands its values
 //! to us, is read here because gix does not.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gix::bstr::{BString, ByteSlice};
 use gix::config::File;
-use gix::config::file::{Metadata, includes, init};
+use gix::config::file::{Metadata, SectionRef, includes, init};
 
 use super::{RepoError, Repository};
 
@@ -29,11 +30,37 @@ pub enum Scope {
     Command,
 }
 
+impl Scope {
+    /// The word for people; `git config` has an option of that name for all but the last.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::System => "system",
+            Scope::Global => "global",
+            Scope::Repository => "local",
+            Scope::Command => "command",
+        }
+    }
+}
+
+/// What holds a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// A file, perhaps one that another file includes.
+    File(&'a Path),
+    /// `git -c`, which hands its values down in `GIT_CONFIG_PARAMETERS`.
+    CommandLine,
+    /// `GIT_CONFIG_COUNT` and its companions.
+    Environment,
+}
+
 /// One value of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Value {
+pub struct Value<'a> {
     /// Where it was set.
     pub scope: Scope,
+    /// What holds it.
+    pub origin: Origin<'a>,
     /// The text; `None` for a key without `=`, which git takes for true.
     pub text: Option<Vec<u8>>,
 }
@@ -64,29 +91,60 @@ impl Config {
 
     /// All values of `section.name`, lowest precedence first. Neither name is case-sensitive.
     #[must_use]
-    pub fn values(&self, section: &str, name: &str) -> Vec<Value> {
+    pub fn values(&self, section: &str, name: &str) -> Vec<Value<'_>> {
+        self.values_under(section, None, name)
+    }
+
+    /// All values of `section.subsection.name`, lowest precedence first. The subsection alone is case-sensitive.
+    #[must_use]
+    pub fn values_under(&self, section: &str, subsection: Option<&str>, name: &str) -> Vec<Value<'_>> {
         let mut values = Vec::new();
-        for part in self.file.sections_by_name(section).into_iter().flatten() {
-            let meta = part.meta();
-            // A file that belongs to somebody else is not configuration, git says (safe.directory).
-            if part.header().subsection_name().is_some() || meta.trust != gix::sec::Trust::Full {
-                continue;
-            }
-            let Some(scope) = scope_of(meta.source) else { continue };
+        for (part, scope) in self.parts(section, subsection) {
+            let origin = match &part.meta().path {
+                Some(path) => Origin::File(path),
+                None => Origin::Environment,
+            };
             let mut texts: Vec<Option<BString>> = part.values(name).into_iter().map(Some).collect();
             if let (Some(last), Some(None)) = (texts.last_mut(), part.value_implicit(name)) {
                 *last = None;
             }
-            values.extend(texts.into_iter().map(|text| Value { scope, text: text.map(Vec::from) }));
+            values.extend(texts.into_iter().map(|text| Value { scope, origin, text: text.map(Vec::from) }));
         }
-        let key = format!("{section}.{name}").to_ascii_lowercase();
-        values.extend(
-            self.parameters
-                .iter()
-                .filter(|parameter| parameter.key == key.as_bytes())
-                .map(|parameter| Value { scope: Scope::Command, text: parameter.value.clone() }),
-        );
+        let key = match subsection {
+            Some(subsection) => format!("{section}.{subsection}.{name}"),
+            None => format!("{section}.{name}"),
+        };
+        let key = canonical_key(key.as_bytes());
+        let (scope, origin) = (Scope::Command, Origin::CommandLine);
+        let given = self.parameters.iter().filter(|parameter| parameter.key == key);
+        values.extend(given.map(|parameter| Value { scope, origin, text: parameter.value.clone() }));
         values
+    }
+
+    /// The names that are set directly under `section`, in lower case.
+    #[must_use]
+    pub fn names(&self, section: &str) -> BTreeSet<String> {
+        let parts = self.parts(section, None);
+        let mut names: BTreeSet<String> = parts
+            .flat_map(|(part, _)| part.value_names().map(|name| name.to_ascii_lowercase()).collect::<Vec<_>>())
+            .collect();
+        let given = self.parameters.iter().filter_map(|parameter| {
+            let name = parameter.key.strip_prefix(section.as_bytes())?.strip_prefix(b".")?;
+            (!name.contains(&b'.')).then(|| String::from_utf8_lossy(name).into_owned())
+        });
+        names.extend(given);
+        names
+    }
+
+    /// The parts of all files that count for a section, with their scopes.
+    fn parts<'a>(&'a self, section: &str, subsection: Option<&str>) -> impl Iterator<Item = (SectionRef<'a>, Scope)> {
+        self.file.sections_by_name(section).into_iter().flatten().filter_map(move |part| {
+            let is_ours = part.header().subsection_name().map(|name| &**name) == subsection.map(str::as_bytes);
+            // A file that belongs to somebody else is not configuration, git says (safe.directory).
+            let counts = is_ours && part.meta().trust == gix::sec::Trust::Full;
+            let scope = scope_of(part.meta().source)?;
+            counts.then_some((part, scope))
+        })
     }
 }
 
@@ -240,5 +298,13 @@ mod tests {
         for neither in ["maybe", "truee", "1.0"] {
             assert_eq!(parse_boolean(Some(neither.as_bytes())), None, "{neither}");
         }
+    }
+
+    #[test]
+    fn the_names_of_a_section_are_those_directly_under_it() {
+        let file = File::try_from("[gitsign]\n\tAutoClose = x\n\tissuer\n[gitsign \"x\"]\n\ty = z\n").unwrap();
+        let parameters = parse_parameters(b"'gitsign.logPath'='l' 'gitsign.a.b'='c' 'gitsigned.x'='y'").unwrap();
+        let names = Config { file, parameters }.names("gitsign");
+        assert_eq!(names.iter().map(String::as_str).collect::<Vec<_>>(), ["autoclose", "issuer", "logpath"]);
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-pub use config::{Config, Scope, Value};
+pub use config::{Config, Origin, Scope, Value};
 pub use object::RawObject;
 
 /// Why a repository could not be read.

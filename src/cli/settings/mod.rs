@@ -4,14 +4,16 @@
 //! A repository's own configuration may choose an instance and ask for more; a value there that would decide whom to
 //! believe is left out and reported, with the command that sets it rightly.
 
+pub mod source;
 pub mod table;
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::repo::config::{Config, Environment, Scope, parse_boolean};
-use table::{Kind, Name, Rule, Setting};
+use crate::repo::config::{Config, Environment, parse_boolean};
+use source::{Place, SetValue, Standing};
+use table::{Kind, Name, Setting};
 
 /// Why a setting cannot be used.
 #[derive(Debug, Error, PartialEq, Eq)]
@@ -231,6 +233,17 @@ pub struct Ignored {
     pub remedy: String,
 }
 
+/// What reading the settings gave, faults included.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The settings; where a value means nothing, the built-in default.
+    pub settings: Settings,
+    /// What a repository may not set.
+    pub ignored: Vec<Ignored>,
+    /// What means nothing.
+    pub errors: Vec<(Name, SettingsError)>,
+}
+
 impl Settings {
     /// Read them from `config` and `environment`; `home` is what `~/` stands for.
     ///
@@ -241,60 +254,67 @@ impl Settings {
         environment: Environment<'_>,
         home: Option<PathBuf>,
     ) -> Result<(Self, Vec<Ignored>), SettingsError> {
-        let mut reader = Reader { config, environment, home, ignored: Vec::new() };
+        let Reading { settings, ignored, errors } = Settings::examine(config, environment, home);
+        errors.into_iter().next().map_or(Ok((settings, ignored)), |(_, error)| Err(error))
+    }
+
+    /// Read them to the end, whatever is wrong with some of them.
+    #[must_use]
+    pub fn examine(config: &Config, environment: Environment<'_>, home: Option<PathBuf>) -> Reading {
+        let mut reader = Reader { config, environment, home, ignored: Vec::new(), errors: Vec::new() };
         let settings = Settings {
-            instance: match reader.text(Name::Instance)?.as_deref() {
+            instance: match reader.text(Name::Instance).as_deref() {
                 Some("staging") => InstanceName::Staging,
                 _ => InstanceName::Public,
             },
-            trusted_root: reader.path(Name::TrustedRoot)?,
-            signing_config: reader.path(Name::SigningConfig)?,
+            trusted_root: reader.path(Name::TrustedRoot),
+            signing_config: reader.path(Name::SigningConfig),
             pieces: Pieces {
-                fulcio: reader.text(Name::Fulcio)?,
-                fulcio_root: reader.path(Name::FulcioRoot)?,
-                rekor: reader.text(Name::Rekor)?,
-                rekor_public_key: reader.path(Name::RekorPublicKey)?,
-                ct_log_public_key: reader.path(Name::CtLogPublicKey)?,
-                timestamp_server: reader.text(Name::TimestampServerUrl)?,
-                timestamp_chain: reader.path(Name::TimestampCertChain)?,
-                issuer: reader.text(Name::Issuer)?,
+                fulcio: reader.text(Name::Fulcio),
+                fulcio_root: reader.path(Name::FulcioRoot),
+                rekor: reader.text(Name::Rekor),
+                rekor_public_key: reader.path(Name::RekorPublicKey),
+                ct_log_public_key: reader.path(Name::CtLogPublicKey),
+                timestamp_server: reader.text(Name::TimestampServerUrl),
+                timestamp_chain: reader.path(Name::TimestampCertChain),
+                issuer: reader.text(Name::Issuer),
             },
             expected: Expected {
-                identities: reader.list(Name::CertificateIdentity)?,
-                identity_patterns: reader.list(Name::CertificateIdentityRegexp)?,
-                issuers: reader.list(Name::CertificateOidcIssuer)?,
-                issuer_patterns: reader.list(Name::CertificateOidcIssuerRegexp)?,
+                identities: reader.list(Name::CertificateIdentity),
+                identity_patterns: reader.list(Name::CertificateIdentityRegexp),
+                issuers: reader.list(Name::CertificateOidcIssuer),
+                issuer_patterns: reader.list(Name::CertificateOidcIssuerRegexp),
             },
-            smime_ca_file: reader.path(Name::SmimeCaFile)?,
-            insecure_ignore_sct: reader.boolean(Name::InsecureIgnoreSct)?,
-            online_lookup: match reader.text(Name::OnlineLookup)?.as_deref() {
+            smime_ca_file: reader.path(Name::SmimeCaFile),
+            insecure_ignore_sct: reader.boolean(Name::InsecureIgnoreSct),
+            online_lookup: match reader.text(Name::OnlineLookup).as_deref() {
                 Some("always") => OnlineLookup::Always,
                 Some("never") => OnlineLookup::Never,
                 _ => OnlineLookup::Auto,
             },
-            ssl_ca_info: reader.path(Name::SslCaInfo)?,
+            ssl_ca_info: reader.path(Name::SslCaInfo),
             token: TokenSources {
-                token: reader.text(Name::IdToken)?,
-                file: reader.path(Name::IdTokenFile)?,
-                provider: reader.text(Name::TokenProvider)?,
+                token: reader.text(Name::IdToken),
+                file: reader.path(Name::IdTokenFile),
+                provider: reader.text(Name::TokenProvider),
             },
-            client_id: reader.text(Name::ClientId)?,
-            match_committer: reader.boolean(Name::MatchCommitter)?,
-            rekor_mode: match reader.text(Name::RekorMode)?.as_deref() {
+            client_id: reader.text(Name::ClientId),
+            match_committer: reader.boolean(Name::MatchCommitter),
+            rekor_mode: match reader.text(Name::RekorMode).as_deref() {
                 Some("online") => RekorMode::Online,
                 _ => RekorMode::Offline,
             },
-            rekor_version: match reader.text(Name::RekorVersion)?.as_deref() {
+            rekor_version: match reader.text(Name::RekorVersion).as_deref() {
                 Some("1") => Some(1),
                 Some("2") => Some(2),
                 _ => None,
             },
         };
-        Ok((settings, reader.ignored))
+        Reading { settings, ignored: reader.ignored, errors: reader.errors }
     }
 }
 
-/// One value and the name of the place it came from.
+/// One value that counts and the name of the place it came from.
 struct Found {
     name: String,
     text: Option<Vec<u8>>,
@@ -305,96 +325,110 @@ struct Reader<'a> {
     environment: Environment<'a>,
     home: Option<PathBuf>,
     ignored: Vec<Ignored>,
+    errors: Vec<(Name, SettingsError)>,
 }
 
 impl Reader<'_> {
-    /// All values that count, lowest precedence first. A variable replaces what the files say, even a list.
+    /// All values that count, lowest precedence first.
     fn found(&mut self, setting: &Setting) -> Vec<Found> {
-        for variable in setting.environment.iter().rev() {
-            if let Some(value) = (self.environment)(variable) {
-                let text = Some(value.into_encoded_bytes());
-                return vec![Found { name: (*variable).to_owned(), text }];
-            }
-        }
+        let values = source::values_of(setting, self.config, self.environment);
+        // Where the user's own variable decides, what a repository tries is not worth a word.
+        let decided = values.iter().any(|value| matches!(value.place, Place::Variable(_)));
         let mut found = Vec::new();
-        for (section, key) in [("gitsign", setting.gitsign), ("gitseal", setting.gitseal)] {
-            let Some(key) = key else { continue };
-            for value in self.config.values(section, key) {
-                let name = format!("{section}.{key}");
-                if value.scope == Scope::Repository && !repository_may(setting, value.text.as_deref()) {
-                    self.ignored.push(Ignored { remedy: remedy(setting, &name, value.text.as_deref()), key: name });
-                } else {
-                    found.push(Found { name, text: value.text });
+        for SetValue { place, text, standing } in values {
+            let name = place.name();
+            match standing {
+                Standing::Counts => found.push(Found { name, text }),
+                Standing::RepositoryMayNot if !decided => {
+                    self.ignored.push(Ignored { remedy: remedy(setting, &name, text.as_deref()), key: name });
                 }
+                Standing::RepositoryMayNot | Standing::Overridden => {}
             }
         }
         found
     }
 
-    /// The value that counts most; an empty one means the built-in default.
-    fn last(&mut self, setting: &Setting) -> Result<Option<(String, String)>, SettingsError> {
-        let Some(Found { name, text }) = self.found(setting).pop() else { return Ok(None) };
-        let Some(text) = text else { return Err(SettingsError::NoValue { name }) };
-        let Ok(text) = String::from_utf8(text) else { return Err(SettingsError::NotUtf8 { name }) };
-        Ok((!text.is_empty()).then_some((name, text)))
-    }
-
-    fn text(&mut self, name: Name) -> Result<Option<String>, SettingsError> {
-        let setting = name.setting();
-        let Some((name, value)) = self.last(setting)? else { return Ok(None) };
-        match setting.kind {
-            Kind::Choice(allowed) if !allowed.contains(&value.as_str()) => {
-                Err(SettingsError::Choice { name, value, allowed })
-            }
-            Kind::Url if !(value.starts_with("https://") || value.starts_with("http://")) => {
-                Err(SettingsError::Url { name, value })
-            }
-            _ => Ok(Some(value)),
-        }
-    }
-
-    fn path(&mut self, name: Name) -> Result<Option<PathBuf>, SettingsError> {
-        let Some((name, value)) = self.last(name.setting())? else { return Ok(None) };
-        match value.strip_prefix("~/") {
-            Some(below) => match &self.home {
-                Some(home) => Ok(Some(home.join(below))),
-                None => Err(SettingsError::NoHome { name }),
-            },
-            None => Ok(Some(PathBuf::from(value))),
-        }
-    }
-
-    fn boolean(&mut self, name: Name) -> Result<bool, SettingsError> {
-        let Some(Found { name, text }) = self.found(name.setting()).pop() else { return Ok(false) };
-        parse_boolean(text.as_deref()).ok_or_else(|| {
-            let value = text.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
-            SettingsError::Boolean { name, value }
+    /// The value, or the built-in default in the place of one that means nothing.
+    fn noted<T: Default>(&mut self, name: Name, value: Result<T, SettingsError>) -> T {
+        value.unwrap_or_else(|error| {
+            self.errors.push((name, error));
+            T::default()
         })
     }
 
-    /// All values; in a variable, one a line.
-    fn list(&mut self, name: Name) -> Result<Vec<String>, SettingsError> {
-        let mut list = Vec::new();
-        for Found { name, text } in self.found(name.setting()) {
-            let Some(text) = text else { return Err(SettingsError::NoValue { name }) };
-            let Ok(text) = String::from_utf8(text) else { return Err(SettingsError::NotUtf8 { name }) };
-            if text.is_empty() {
-                list.clear();
-            }
-            list.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned));
+    /// The value that counts most; an empty one means the built-in default.
+    fn last(&mut self, setting: &Setting) -> Result<Option<(String, String)>, SettingsError> {
+        let Some(found) = self.found(setting).pop() else { return Ok(None) };
+        let (name, text) = found.into_text()?;
+        Ok((!text.is_empty()).then_some((name, text)))
+    }
+
+    fn text(&mut self, name: Name) -> Option<String> {
+        let setting = name.setting();
+        let value = self.last(setting).and_then(|found| match found {
+            Some((name, value)) => check(setting, name, value).map(Some),
+            None => Ok(None),
+        });
+        self.noted(name, value)
+    }
+
+    fn path(&mut self, name: Name) -> Option<PathBuf> {
+        let value = self.last(name.setting()).and_then(|found| match found {
+            Some((name, value)) => self.under_home(name, &value).map(Some),
+            None => Ok(None),
+        });
+        self.noted(name, value)
+    }
+
+    fn under_home(&self, name: String, value: &str) -> Result<PathBuf, SettingsError> {
+        match value.strip_prefix("~/") {
+            Some(below) => Ok(self.home.as_ref().ok_or(SettingsError::NoHome { name })?.join(below)),
+            None => Ok(PathBuf::from(value)),
         }
-        Ok(list)
+    }
+
+    fn boolean(&mut self, name: Name) -> bool {
+        let Some(Found { name: key, text }) = self.found(name.setting()).pop() else { return false };
+        let value = parse_boolean(text.as_deref()).ok_or_else(|| {
+            let value = text.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+            SettingsError::Boolean { name: key, value }
+        });
+        self.noted(name, value)
+    }
+
+    /// All values; in a variable, one a line.
+    fn list(&mut self, name: Name) -> Vec<String> {
+        let mut list = Vec::new();
+        for found in self.found(name.setting()) {
+            match found.into_text() {
+                Ok((_, text)) => list.extend(text.lines().filter(|line| !line.is_empty()).map(str::to_owned)),
+                Err(error) => self.errors.push((name, error)),
+            }
+        }
+        list
     }
 }
 
-fn repository_may(setting: &Setting, value: Option<&[u8]>) -> bool {
-    match setting.rule {
-        Rule::Anywhere => true,
-        Rule::UserOnly => false,
-        Rule::RepositoryMayTighten(to) if setting.kind == Kind::Boolean => {
-            parse_boolean(value) == parse_boolean(Some(to.as_bytes()))
+impl Found {
+    fn into_text(self) -> Result<(String, String), SettingsError> {
+        let Found { name, text } = self;
+        let Some(text) = text else { return Err(SettingsError::NoValue { name }) };
+        match String::from_utf8(text) {
+            Ok(text) => Ok((name, text)),
+            Err(_) => Err(SettingsError::NotUtf8 { name }),
         }
-        Rule::RepositoryMayTighten(to) => value == Some(to.as_bytes()),
+    }
+}
+
+fn check(setting: &Setting, name: String, value: String) -> Result<String, SettingsError> {
+    match setting.kind {
+        Kind::Choice(allowed) if !allowed.contains(&value.as_str()) => {
+            Err(SettingsError::Choice { name, value, allowed })
+        }
+        Kind::Url if !(value.starts_with("https://") || value.starts_with("http://")) => {
+            Err(SettingsError::Url { name, value })
+        }
+        _ => Ok(value),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::repo::Repository;
+use crate::repo::{Origin, Repository};
 
 /// A repository whose local configuration holds `pairs`.
 fn repository(pairs: &[(&str, &str)]) -> tempfile::TempDir {
@@ -154,4 +154,53 @@ fn the_token_is_not_shown() {
     let (settings, _) = load(&[], "", &[("SIGSTORE_ID_TOKEN", "eyJhbGciOi")]).unwrap();
     assert_eq!(settings.token.token.as_deref(), Some("eyJhbGciOi"));
     assert!(!format!("{settings:?}").contains("eyJ"));
+}
+
+#[test]
+fn one_fault_does_not_hide_the_next() {
+    let directory = repository(&[("gitseal.instance", "mars"), ("gitseal.rekorVersion", "2")]);
+    let repository = Repository::open_isolated_test_only(directory.path());
+    let config = Config::read(Some(&repository), &|_| None).unwrap();
+    let environment = |name: &str| (name == "GITSEAL_MATCH_COMMITTER").then(|| OsString::from("perhaps"));
+    let Reading { settings, errors, .. } = Settings::examine(&config, &environment, None);
+    let names: Vec<Name> = errors.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, [Name::Instance, Name::MatchCommitter]);
+    assert_eq!(settings, Settings { rekor_version: Some(2), ..Settings::default() });
+}
+
+#[test]
+fn every_value_says_where_it_is_and_what_it_amounts_to() {
+    let directory = repository(&[("gitsign.issuer", "https://evil.example"), ("gitseal.rekorMode", "online")]);
+    let repository = Repository::open_isolated_test_only(directory.path());
+    let parameters = "'gitsign.rekorMode'='offline' 'gitseal.certificateIdentity'='a' \
+                      'gitseal.certificateIdentity'='' 'gitseal.certificateIdentity'='b'";
+    let parameters = |name: &str| (name == "GIT_CONFIG_PARAMETERS").then(|| OsString::from(parameters));
+    let config = Config::read(Some(&repository), &parameters).unwrap();
+    let local = directory.path().join(".git/config").canonicalize().unwrap();
+    let values = |name: Name, environment: &[(&str, &str)]| {
+        let environment: HashMap<&str, &str> = environment.iter().copied().collect();
+        let values = source::values_of(name.setting(), &config, &|name| environment.get(name).map(OsString::from));
+        let place = |place: &Place<'_>| match place {
+            Place::Key { origin: Origin::File(path), .. } => {
+                assert_eq!(path.canonicalize().unwrap(), local);
+                format!("{} in a file", place.name())
+            }
+            _ => place.name(),
+        };
+        values.iter().map(|value| (place(&value.place), value.standing)).collect::<Vec<_>>()
+    };
+    let (counts, overridden) = (Standing::Counts, Standing::Overridden);
+    assert_eq!(
+        values(Name::Issuer, &[("SIGSTORE_OIDC_ISSUER", "https://a"), ("GITSEAL_OIDC_ISSUER", "https://b")]),
+        [
+            ("gitsign.issuer in a file".into(), Standing::RepositoryMayNot),
+            ("SIGSTORE_OIDC_ISSUER".into(), overridden),
+            ("GITSEAL_OIDC_ISSUER".into(), counts),
+        ]
+    );
+    // gitseal's own key counts more than gitsign's, even one of a higher scope.
+    let rekor_mode = [("gitsign.rekorMode".into(), overridden), ("gitseal.rekorMode in a file".into(), counts)];
+    assert_eq!(values(Name::RekorMode, &[]), rekor_mode);
+    let standings: Vec<_> = values(Name::CertificateIdentity, &[]).into_iter().map(|(_, standing)| standing).collect();
+    assert_eq!(standings, [overridden, counts, counts]);
 }
