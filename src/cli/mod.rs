@@ -19,6 +19,7 @@ pub mod output;
 pub mod pins;
 pub mod report;
 pub mod settings;
+pub mod shell;
 pub mod signing;
 pub mod status;
 pub mod streams;

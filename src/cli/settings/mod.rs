@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::shell::quote;
 use crate::repo::config::{Config, Environment, parse_boolean};
 use source::{Place, SetValue, Standing};
 use table::{Kind, Name, Setting};
@@ -434,8 +435,7 @@ fn check(setting: &Setting, name: String, value: String) -> Result<String, Setti
 
 /// The command that sets `key` for the user. The value is quoted for a shell: it was not the user who chose it.
 fn remedy(setting: &Setting, key: &str, value: Option<&[u8]>) -> String {
-    let value = value.map_or_else(|| "true".into(), String::from_utf8_lossy);
-    let quoted = format!("'{}'", value.replace('\'', r"'\''"));
+    let quoted = quote(value.unwrap_or(b"true"));
     let add = if setting.kind == Kind::List { " --add" } else { "" };
     format!("git config --global{add} {key} {quoted}")
 }
