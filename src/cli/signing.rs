@@ -31,13 +31,9 @@ pub fn sign(settings: &Settings, payload: &[u8]) -> Result<Signed, CliError> {
         // Known before the token travels; the name of a workload is not, its authority makes it up.
         match_committer(committer, email)?;
     }
-    let place = match settings.rekor_mode {
-        RekorMode::Offline => EntryPlace::Embedded,
-        RekorMode::Online => EntryPlace::LogOnly,
-    };
     let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
     let clock = Timestamp::now;
-    let signer = GitSigner::new(&instance, place, &clock);
+    let signer = GitSigner::new(&instance, entry_place(settings), &clock);
     let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, payload)?;
     if let Some(committer) = committer {
         match_committer(&committer, &signed.identity.subject)?;
@@ -45,7 +41,27 @@ pub fn sign(settings: &Settings, payload: &[u8]) -> Result<Signed, CliError> {
     Ok(signed)
 }
 
-fn instance(settings: &Settings) -> Result<Instance, CliError> {
+/// Whether the settings alone, with no service asked, allow a signature to be made.
+///
+/// # Errors
+/// What signing would fail with before it sends anything.
+pub fn check(settings: &Settings) -> Result<(), CliError> {
+    let instance = instance(settings)?;
+    Ok(GitSigner::new(&instance, entry_place(settings), &Timestamp::now).check()?)
+}
+
+fn entry_place(settings: &Settings) -> EntryPlace {
+    match settings.rekor_mode {
+        RekorMode::Offline => EntryPlace::Embedded,
+        RekorMode::Online => EntryPlace::LogOnly,
+    }
+}
+
+/// The instance that the settings choose, for signing.
+///
+/// # Errors
+/// One of its documents cannot be read, or names no log of the wanted version.
+pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
     let mut signing_config = instance::signing_config(settings)?;
     if let Some(version) = settings.rekor_version {
         signing_config.logs.retain(|log| log.major_api_version == version);
@@ -65,28 +81,46 @@ fn instance(settings: &Settings) -> Result<Instance, CliError> {
     })
 }
 
-/// The token to sign with. A file that is named counts most, for it can be kept fresh while a shell lives on.
-fn token(sources: &TokenSources) -> Result<IdToken, CliError> {
+/// Where the token to sign with is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum TokenPlace<'a> {
+    /// In the environment: this is it.
+    Environment(&'a str),
+    /// In this file.
+    File(&'a Path),
+}
+
+/// Where the token to sign with is. A file that is named counts most, for it can be kept fresh while a shell lives on.
+///
+/// # Errors
+/// There is none, or the settings name a provider that there is not.
+pub fn token_place(sources: &TokenSources) -> Result<TokenPlace<'_>, CliError> {
     let TokenSources { token, file, provider } = sources;
-    let text = match (provider.as_deref(), file, token) {
+    Ok(match (provider.as_deref(), file, token) {
         // gitsign's `envvar` names the one source that gitsign knows; the file is gitseal's own, and was named too.
-        (None | Some("envvar"), Some(file), _) => from_file(file)?,
-        (None | Some("envvar"), None, Some(token)) => token.clone(),
-        (None, None, None) if Path::new(AMBIENT_TOKEN_FILE).exists() => from_file(Path::new(AMBIENT_TOKEN_FILE))?,
+        (None | Some("envvar"), Some(file), _) => TokenPlace::File(file),
+        (None | Some("envvar"), None, Some(token)) => TokenPlace::Environment(token),
+        (None, None, None) if Path::new(AMBIENT_TOKEN_FILE).exists() => TokenPlace::File(Path::new(AMBIENT_TOKEN_FILE)),
         (None | Some("envvar"), None, None) => return Err(CliError::NoToken),
-        (Some("filesystem"), file, _) => from_file(file.as_deref().unwrap_or(Path::new(AMBIENT_TOKEN_FILE)))?,
+        (Some("filesystem"), file, _) => TokenPlace::File(file.as_deref().unwrap_or(Path::new(AMBIENT_TOKEN_FILE))),
         (Some(other), ..) => {
             return Err(CliError::Usage {
                 problem: format!("the token provider '{other}' is not one of envvar, filesystem"),
                 hint: "unset gitseal.tokenProvider (or gitsign.tokenProvider), and see gitseal-config(5)".into(),
             });
         }
-    };
-    Ok(IdToken::parse(&text)?)
+    })
 }
 
-fn from_file(path: &Path) -> Result<String, CliError> {
-    input::text(path, "the identity token")
+/// The token to sign with.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub fn token(sources: &TokenSources) -> Result<IdToken, CliError> {
+    Ok(match token_place(sources)? {
+        TokenPlace::Environment(token) => IdToken::parse(token)?,
+        TokenPlace::File(path) => IdToken::parse(&input::text(path, "the identity token")?)?,
+    })
 }
 
 /// The mail address of whoever made the commit or tag that `payload` is.

@@ -33,6 +33,16 @@ pub struct Roots {
     pub ca_file: Option<PathBuf>,
 }
 
+impl Roots {
+    /// Whether the named file, if there is one, can be used.
+    ///
+    /// # Errors
+    /// What every request to a server would fail with.
+    pub fn check(&self) -> Result<(), TlsError> {
+        if self.ca_file.is_some() { load(self).map(|_| ()) } else { Ok(()) }
+    }
+}
+
 /// Why there is no TLS.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {

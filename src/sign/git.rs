@@ -67,18 +67,30 @@ impl<'a> GitSigner<'a> {
     /// [`SignError`]: then there is no signature at all.
     pub fn sign(&self, session: Session<'_>, token: &IdToken, payload: &[u8]) -> Result<Signed, SignError> {
         wait(async {
-            let now = (self.clock)();
-            let config = &self.instance.signing_config;
             // What the config lacks is found before the token travels.
-            let witnesses = Witnesses::select(config, now)?;
-            if self.entry_place == EntryPlace::LogOnly && !witnesses.log_is_searchable {
-                return Err(SignError::NotSearchable);
-            }
-            let fulcio = Fulcio::at(&config.authority(now)?.url)?;
+            let (fulcio, witnesses) = self.services()?;
             let client_id = &self.instance.client_id;
             let credential = Credential::mint(session, &fulcio, token, client_id, &self.verifier, self.clock).await?;
             self.sign_with(session, &credential, &witnesses, payload).await
         })?
+    }
+
+    /// Whether the instance names all that signing needs, as far as can be told without asking anybody.
+    ///
+    /// # Errors
+    /// [`SignError`]: what [`GitSigner::sign`] would fail with before it sends anything.
+    pub fn check(&self) -> Result<(), SignError> {
+        self.services().map(|_| ())
+    }
+
+    fn services(&self) -> Result<(Fulcio, Witnesses), SignError> {
+        let now = (self.clock)();
+        let config = &self.instance.signing_config;
+        let witnesses = Witnesses::select(config, now)?;
+        if self.entry_place == EntryPlace::LogOnly && !witnesses.log_is_searchable {
+            return Err(SignError::NotSearchable);
+        }
+        Ok((Fulcio::at(&config.authority(now)?.url)?, witnesses))
     }
 
     async fn sign_with(
