@@ -13,6 +13,8 @@ pub enum Peer {
     TimestampAuthority,
     /// A TUF repository.
     TufRepository,
+    /// An OpenID provider.
+    OidcProvider,
 }
 
 impl std::fmt::Display for Peer {
@@ -22,6 +24,7 @@ impl std::fmt::Display for Peer {
             Peer::TransparencyLog => "transparency log",
             Peer::TimestampAuthority => "timestamp authority",
             Peer::TufRepository => "TUF repository",
+            Peer::OidcProvider => "OpenID provider",
         })
     }
 }

@@ -7,6 +7,7 @@ pub mod error;
 pub mod fulcio;
 pub mod id_token;
 pub mod look_up;
+pub mod reachability;
 pub mod rekor_v1;
 pub mod rekor_v2;
 pub mod session;
