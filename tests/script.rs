@@ -33,6 +33,10 @@ macro_rules! sessions {
 sessions! {
     commit
     commit_fail
+    doctor
+    doctor_git_fail
+    doctor_settings_fail
+    doctor_signing_fail
     exit_codes
     foreign_fail
     hostile_identity_fail

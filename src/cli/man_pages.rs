@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use clap::CommandFactory as _;
 
 use super::commands::CommandLine;
+use super::doctor;
 use super::gpg_arguments;
 use super::report::Report;
 use super::settings::table::TABLE;
@@ -53,7 +54,7 @@ fn every_command_and_option_has_its_paragraph() {
         }
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
-            "verify" | "sandbox" => page(&format!("gitseal-{name}.1")),
+            "doctor" | "verify" | "sandbox" => page(&format!("gitseal-{name}.1")),
             _ => {
                 let from = main.find(&format!(".Ss gitseal {name}")).unwrap();
                 let rest = &main[from + 1..];
@@ -105,4 +106,17 @@ fn every_reason_and_json_field_has_its_paragraph() {
         assert!(words.contains(field.as_str()), "gitseal-verify.1 lacks {field}");
     }
     assert_eq!(words.len(), Reason::ALL.len() + report.as_object().unwrap().len());
+}
+
+#[test]
+fn every_fault_and_field_of_the_doctor_has_its_paragraph() {
+    let page = page("gitseal-doctor.1");
+    let items = items(&page);
+    let words = items.iter().filter_map(|item| item.strip_prefix("Li "));
+    let documented: Vec<&str> = words.flat_map(|words| words.split(" , ")).collect();
+    let report = serde_json::to_value(doctor::Report::without_setup(Vec::new())).unwrap();
+    let mut known: Vec<&str> = doctor::Id::ALL.iter().map(|id| id.code()).collect();
+    known.extend(report.as_object().unwrap().keys().map(String::as_str));
+    assert_eq!(documented.iter().collect::<BTreeSet<_>>(), known.iter().collect::<BTreeSet<_>>());
+    assert_eq!(documented.len(), known.len());
 }

@@ -1,12 +1,12 @@
 //! What commands print on stdout: lines for people, JSON for programs. Nothing a terminal might act on gets there.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter, Serializer};
 
 use super::error::CliError;
-use super::streams::neutral;
+use super::streams::{PLAIN, RED, YELLOW, colour_wanted, neutral};
 
 /// Print one line; control characters in it are spelled out.
 ///
@@ -14,6 +14,20 @@ use super::streams::neutral;
 /// stdout does not take it.
 pub fn line(text: &str) -> Result<(), CliError> {
     write(format!("{}\n", neutral(text)).as_bytes())
+}
+
+/// Print one line after a label such as `error`, which is in colour on a terminal.
+///
+/// # Errors
+/// stdout does not take it.
+pub fn labelled(label: &str, text: &str) -> Result<(), CliError> {
+    let colour = if label == "error" { RED } else { YELLOW };
+    let text = neutral(text);
+    if colour_wanted(io::stdout().is_terminal()) {
+        write(format!("{colour}{label}:{PLAIN} {text}\n").as_bytes())
+    } else {
+        write(format!("{label}: {text}\n").as_bytes())
+    }
 }
 
 /// Print `value` as indented JSON in ASCII.

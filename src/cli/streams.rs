@@ -78,12 +78,13 @@ impl Streams {
     }
 }
 
-const RED: &str = "\x1b[31m";
-const YELLOW: &str = "\x1b[33m";
+pub(super) const RED: &str = "\x1b[31m";
+pub(super) const YELLOW: &str = "\x1b[33m";
 const CYAN: &str = "\x1b[36m";
-const PLAIN: &str = "\x1b[m";
+pub(super) const PLAIN: &str = "\x1b[m";
 
-fn colour_wanted(is_terminal: bool) -> bool {
+/// Whether what goes to a terminal, or not, should be coloured.
+pub(super) fn colour_wanted(is_terminal: bool) -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }

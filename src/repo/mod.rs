@@ -97,6 +97,18 @@ impl Repository {
         self.inner.git_dir()
     }
 
+    /// The directory that all work trees share, with the configuration.
+    #[must_use]
+    pub fn common_dir(&self) -> &Path {
+        self.inner.common_dir()
+    }
+
+    /// The top of the work tree; a bare repository has none.
+    #[must_use]
+    pub fn work_tree(&self) -> Option<&Path> {
+        self.inner.workdir()
+    }
+
     /// Open the repository at `directory` without the configuration of this machine and this user.
     #[cfg(test)]
     pub(crate) fn open_isolated_test_only(directory: &Path) -> Self {

@@ -1,5 +1,6 @@
 //! The commands for people: one file each, and the command line that names them.
 
+pub mod doctor;
 pub mod init;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
@@ -38,6 +39,8 @@ pub struct CommandLine {
 /// What people ask for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Look at the whole setup, and name each fault with the command that mends it.
+    Doctor(doctor::Doctor),
     /// Make git sign with gitseal, or undo that.
     Init(init::Init),
     /// Run a whole Sigstore on this machine, to try things out and for tests.
@@ -70,6 +73,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         }
     };
     let outcome = match line.command {
+        Command::Doctor(doctor) => doctor.run(),
         Command::Init(init) => init.run(),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),
