@@ -7,16 +7,12 @@ use serde_json::{Value, json};
 
 use super::folder::{Folder, FolderError};
 use super::fulcio::Fulcio;
-use super::rekor_v1::RekorV1;
-use super::rekor_v2::RekorV2;
+use super::operator::Operator;
 use super::server::RekorVersion;
-use super::tsa::Tsa;
 use super::tuf::Target;
 use crate::crypto::{KeyKind, PublicKey};
 use crate::format::pem;
 
-/// The operator of all services: clients count operators, not servers.
-const OPERATOR: &str = "sandbox";
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 const SIGNING_CONFIG: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 const CLIENT_TRUST_CONFIG: &str = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json";
@@ -26,9 +22,8 @@ pub(super) struct Parties<'a> {
     pub(super) base: &'a str,
     pub(super) issuer: &'a str,
     pub(super) fulcio: &'a Fulcio,
-    pub(super) rekor_v1: &'a RekorV1,
-    pub(super) rekor_v2: &'a RekorV2,
-    pub(super) tsa: &'a Tsa,
+    pub(super) first: &'a Operator,
+    pub(super) second: &'a Operator,
     /// From when on all of them are trusted.
     pub(super) start: Timestamp,
 }
@@ -39,6 +34,8 @@ pub(super) struct Documents {
     signing_config: Value,
     signing_config_v1: Value,
     signing_config_v2: Value,
+    /// The same with a second operator, whose logs and stamps are demanded too.
+    two_operators: (Value, Value),
     /// By the names that Sigstore's TUF repository gave them before there was a trusted root, and by usage.
     single: Vec<(&'static str, String, &'static str)>,
     /// Root first: programs take the first certificate of this file for the anchor.
@@ -48,18 +45,19 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn new(parties: &Parties<'_>, rekor: RekorVersion) -> Self {
-        let (fulcio, tsa) = (parties.fulcio.chain(), parties.tsa.chain());
+        let (fulcio, tsa) = (parties.fulcio.chain(), parties.first.tsa.chain());
         let single = vec![
             ("fulcio.crt.pem", certificates(&fulcio[1..]), "Fulcio"),
             ("fulcio_v1.crt.pem", certificates(&fulcio[1..]), "Fulcio"),
             ("fulcio_intermediate_v1.crt.pem", certificates(&fulcio[..1]), "Fulcio"),
-            ("rekor.pub", public_key(parties.rekor_v1.public_key()), "Rekor"),
+            ("rekor.pub", public_key(parties.first.rekor_v1.public_key()), "Rekor"),
             ("ctfe.pub", public_key(parties.fulcio.ct_key()), "CTFE"),
             ("tsa_leaf.crt.pem", certificates(&tsa[..1]), "TSA"),
             ("tsa_root.crt.pem", certificates(&tsa[1..]), "TSA"),
         ];
         Documents {
             trusted_root: trusted_root(parties),
+            two_operators: (trusted_root_of_two(parties), signing_config_of_two(parties)),
             signing_config: signing_config(parties, rekor),
             signing_config_v1: signing_config(parties, RekorVersion::V1),
             signing_config_v2: signing_config(parties, RekorVersion::V2),
@@ -87,14 +85,20 @@ impl Documents {
 
     /// Put them into the folder.
     pub(super) fn write(&self, folder: &Folder) -> Result<(), FolderError> {
-        let both = json!({
-            "mediaType": CLIENT_TRUST_CONFIG, "trustedRoot": self.trusted_root, "signingConfig": self.signing_config,
-        });
+        let both = |root: &Value, config: &Value| {
+            json!({
+                "mediaType": CLIENT_TRUST_CONFIG, "trustedRoot": root, "signingConfig": config,
+            })
+        };
+        let (two_root, two_config) = &self.two_operators;
         folder.write("trusted_root.json", &text(&self.trusted_root))?;
         folder.write("signing_config.json", &text(&self.signing_config))?;
         folder.write("signing_config_rekor_v1.json", &text(&self.signing_config_v1))?;
         folder.write("signing_config_rekor_v2.json", &text(&self.signing_config_v2))?;
-        folder.write("client_trust_config.json", &text(&both))?;
+        folder.write("client_trust_config.json", &text(&both(&self.trusted_root, &self.signing_config)))?;
+        folder.write("trusted_root_two_operators.json", &text(two_root))?;
+        folder.write("signing_config_two_operators.json", &text(two_config))?;
+        folder.write("client_trust_config_two_operators.json", &text(&both(two_root, two_config)))?;
         folder.write("fulcio.pem", self.fulcio_chain.as_bytes())?;
         folder.write("tsa.pem", self.tsa_chain.as_bytes())?;
         self.single.iter().try_for_each(|(name, content, _)| folder.write(name, content.as_bytes()))
@@ -115,14 +119,38 @@ fn public_key(key: &PublicKey) -> String {
 
 fn trusted_root(parties: &Parties<'_>) -> Value {
     let Parties { base, start, .. } = *parties;
-    let (v1, v2, ct) = (parties.rekor_v1.public_key(), parties.rekor_v2.public_key(), parties.fulcio.ct_key());
+    let ct = parties.fulcio.ct_key();
     json!({
         "mediaType": TRUSTED_ROOT,
-        "tlogs": [log(base, v1, &v1.spki_sha256(), start), log(base, v2, parties.rekor_v2.log_id(), start)],
+        "tlogs": logs(parties.first, start),
         "certificateAuthorities": [authority(base, parties.fulcio.chain(), start)],
         "ctlogs": [log(&format!("{base}/ct"), ct, &ct.spki_sha256(), start)],
-        "timestampAuthorities": [authority(base, parties.tsa.chain(), start)],
+        "timestampAuthorities": [authority(base, parties.first.tsa.chain(), start)],
     })
+}
+
+/// It says who runs what; the other one does not, because programs that are older than that field refuse it (cosign 2).
+fn trusted_root_of_two(parties: &Parties<'_>) -> Value {
+    let mut root = trusted_root(parties);
+    let (mut all_logs, mut authorities) = (Vec::new(), Vec::new());
+    for operator in [parties.first, parties.second] {
+        let named = |mut value: Value| {
+            value["operator"] = operator.seat.name().into();
+            value
+        };
+        all_logs.extend(logs(operator, parties.start).map(named));
+        authorities.push(named(authority(&operator.base, operator.tsa.chain(), parties.start)));
+    }
+    root["tlogs"] = all_logs.into();
+    root["timestampAuthorities"] = authorities.into();
+    root
+}
+
+/// Both logs of an operator.
+fn logs(operator: &Operator, start: Timestamp) -> [Value; 2] {
+    let (v1, v2) = (operator.rekor_v1.public_key(), operator.rekor_v2.public_key());
+    let base = &operator.base;
+    [log(base, v1, &v1.spki_sha256(), start), log(base, v2, operator.rekor_v2.log_id(), start)]
 }
 
 fn log(url: &str, key: &PublicKey, log_id: &[u8; 32], start: Timestamp) -> Value {
@@ -151,23 +179,42 @@ fn authority(url: &str, chain: &[Vec<u8>], start: Timestamp) -> Value {
 /// One log, not both: a client keeps the highest version that is listed. With v1 no timestamp authority, because a
 /// promise has a time and gitsign cannot read stamps; with v2 there has to be one.
 fn signing_config(parties: &Parties<'_>, rekor: RekorVersion) -> Value {
-    let Parties { base, start, .. } = *parties;
-    let service = |url: &str, version: u32| {
-        json!({
-            "url": url, "majorApiVersion": version, "operator": OPERATOR, "validFor": { "start": start.to_string() },
-        })
-    };
+    let Parties { base, start, first, .. } = *parties;
     let (version, stamps) = match rekor {
         RekorVersion::V1 => (1, json!([])),
-        RekorVersion::V2 => (2, json!([service(&format!("{base}/api/v1/timestamp"), 1)])),
+        RekorVersion::V2 => (2, json!([stamps_of(first, start)])),
     };
     json!({
         "mediaType": SIGNING_CONFIG,
-        "caUrls": [service(base, 1)],
-        "oidcUrls": [service(parties.issuer, 1)],
-        "rekorTlogUrls": [service(base, version)],
+        "caUrls": [service(base, 1, first, start)],
+        "oidcUrls": [service(parties.issuer, 1, first, start)],
+        "rekorTlogUrls": [service(base, version, first, start)],
         "rekorTlogConfig": { "selector": "ANY" },
         "tsaUrls": stamps,
         "tsaConfig": { "selector": "ANY" },
     })
+}
+
+/// Rekor v2 and the stamps of both operators, and both are demanded.
+fn signing_config_of_two(parties: &Parties<'_>) -> Value {
+    let Parties { start, .. } = *parties;
+    let operators = [parties.first, parties.second];
+    let mut config = signing_config(parties, RekorVersion::V2);
+    config["rekorTlogUrls"] = operators.map(|operator| service(&operator.base, 2, operator, start)).to_vec().into();
+    config["tsaUrls"] = operators.map(|operator| stamps_of(operator, start)).to_vec().into();
+    for selector in ["rekorTlogConfig", "tsaConfig"] {
+        config[selector] = json!({ "selector": "EXACT", "count": operators.len() });
+    }
+    config
+}
+
+fn service(url: &str, version: u32, operator: &Operator, start: Timestamp) -> Value {
+    json!({
+        "url": url, "majorApiVersion": version, "operator": operator.seat.name(),
+        "validFor": { "start": start.to_string() },
+    })
+}
+
+fn stamps_of(operator: &Operator, start: Timestamp) -> Value {
+    service(&format!("{}/api/v1/timestamp", operator.base), 1, operator, start)
 }

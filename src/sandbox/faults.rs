@@ -27,16 +27,22 @@ pub enum Service {
     Rekor,
     /// The timestamp authority.
     Tsa,
+    /// Both transparency logs of the second operator.
+    SecondRekor,
+    /// The timestamp authority of the second operator.
+    SecondTsa,
     /// The TUF repository.
     Tuf,
 }
 
-const SERVICES: [(&str, Service); 6] = [
+const SERVICES: [(&str, Service); 8] = [
     ("oidc", Service::Oidc),
     ("fulcio", Service::Fulcio),
     ("ct", Service::Ct),
     ("rekor", Service::Rekor),
     ("tsa", Service::Tsa),
+    ("second-rekor", Service::SecondRekor),
+    ("second-tsa", Service::SecondTsa),
     ("tuf", Service::Tuf),
 ];
 

@@ -7,7 +7,7 @@
 //! ```text
 //! DIR/lock                        one server at a time
 //! DIR/keys/                       private keys (0600) and the authorities' certificates
-//! DIR/rekor-v1.journal  -v2       the logs, append only
+//! DIR/rekor-v1.journal  -v2       the logs, append only; second-* are those of the second operator
 //! DIR/trusted_root.json  signing_config.json  ...   what clients are given; see documents.rs
 //! DIR/env                         the same as shell variables
 //! DIR/ready                       the base URL, while it listens
@@ -23,6 +23,7 @@ mod fulcio;
 mod journal;
 mod log;
 mod oidc;
+mod operator;
 mod rekor_v1;
 mod rekor_v2;
 mod reply;

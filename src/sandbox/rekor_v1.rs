@@ -19,11 +19,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::entry_request::{self, Accepted};
-use super::faults::{Fault, Faults, Service};
+use super::faults::{Fault, Faults};
 use super::folder::{Folder, FolderError};
 use super::log::{Appended, Log, LogError};
+use super::operator::{Operator, Seat};
 use super::reply::{Body, Parameters, Refusal, lock};
-use super::server::Services;
 use crate::crypto::digest::{hex, unhex};
 use crate::crypto::{EphemeralKey, KeyKind, Keypair, PublicKey, ServiceKey, sha256};
 use crate::format::checkpoint;
@@ -51,6 +51,7 @@ pub enum RekorError {
 
 /// The log and what is served of it.
 pub(super) struct RekorV1 {
+    seat: Seat,
     key: ServiceKey,
     log_id: LogId,
     host: String,
@@ -65,17 +66,17 @@ struct Searchable {
 }
 
 impl RekorV1 {
-    pub(super) fn open(folder: &Folder, host: &str) -> Result<Self, RekorError> {
-        let key = folder.key("rekor-v1", KeyKind::EcdsaP256)?;
+    pub(super) fn open(folder: &Folder, seat: Seat, host: &str) -> Result<Self, RekorError> {
+        let key = folder.key(&seat.file("rekor-v1"), KeyKind::EcdsaP256)?;
         let log_id = key.public_key().spki_sha256();
         // Any positive number that stays the same; the real log's is a Trillian tree id.
         let tree_id = log_id.iter().take(8).fold(0, |id, byte| id << 8 | u64::from(*byte)) >> 1 | 1 << 60;
-        let log = Log::open(&folder.at("rekor-v1.journal"))?;
+        let log = Log::open(&folder.at(&seat.file("rekor-v1.journal")))?;
         let mut state = Searchable { log, index: HashMap::new() };
         for index in 0..state.log.tree().size() {
             state.remember(index);
         }
-        Ok(RekorV1 { key, log_id, host: host.to_owned(), tree_id, state: Mutex::new(state) })
+        Ok(RekorV1 { seat, key, log_id, host: host.to_owned(), tree_id, state: Mutex::new(state) })
     }
 
     /// The key of promises and checkpoints.
@@ -101,11 +102,11 @@ impl RekorV1 {
         let kind = entry_request::kind_of(&logged.body).ok_or_else(|| Refusal::internal("unknown kind of entry"))?;
         let tree = log.tree();
         let (size, log_index) = (tree.size(), FIRST_INDEX + index);
-        let rogue = faults.strikes(Service::Rekor, Fault::WrongKey).then(EphemeralKey::generate);
+        let rogue = faults.strikes(self.seat.rekor(), Fault::WrongKey).then(EphemeralKey::generate);
         let key: &dyn Keypair = rogue.as_ref().map_or(&self.key as &dyn Keypair, |key| key);
-        let checkpoint = if faults.strikes(Service::Rekor, Fault::StaleCheckpoint) {
+        let checkpoint = if faults.strikes(self.seat.rekor(), Fault::StaleCheckpoint) {
             self.checkpoint(tree, index, key)
-        } else if faults.strikes(Service::Rekor, Fault::SplitView) {
+        } else if faults.strikes(self.seat.rekor(), Fault::SplitView) {
             Ok(checkpoint::sign(&self.origin(), size, &other_history(tree, size), &self.host, key))
         } else {
             self.checkpoint(tree, size, key)
@@ -214,7 +215,7 @@ fn key_of_pem(text: &str) -> String {
     format!("key:{}", hex(&sha256(text.as_bytes())))
 }
 
-pub(super) fn routes() -> axum::Router<Arc<Services>> {
+pub(super) fn routes() -> axum::Router<Arc<Operator>> {
     axum::Router::new()
         .route("/api/v1/log", get(log_info))
         .route("/api/v1/log/publicKey", get(public_key))
@@ -225,9 +226,9 @@ pub(super) fn routes() -> axum::Router<Arc<Services>> {
         .route("/api/v1/index/retrieve", post(search))
 }
 
-async fn upload(State(services): State<Arc<Services>>, Body(request): Body<Value>) -> Result<Response, Refusal> {
+async fn upload(State(operator): State<Arc<Operator>>, Body(request): Body<Value>) -> Result<Response, Refusal> {
     let accepted = entry_request::v1(&request).map_err(Refusal::bad_request)?;
-    services.rekor_v1.append(accepted, &services.faults)
+    operator.rekor_v1.append(accepted, &operator.faults)
 }
 
 #[derive(Deserialize)]
@@ -237,21 +238,21 @@ struct ByIndex {
 }
 
 async fn by_index(
-    State(services): State<Arc<Services>>,
+    State(operator): State<Arc<Operator>>,
     Parameters(request): Parameters<ByIndex>,
 ) -> Result<Response, Refusal> {
-    let rekor = &services.rekor_v1;
+    let rekor = &operator.rekor_v1;
     let state = lock(&rekor.state);
     let index = request.log_index.checked_sub(FIRST_INDEX).ok_or_else(|| Refusal::not_found("no such entry"))?;
-    let (uuid, entry) = rekor.entry(&state.log, index, &services.faults)?;
+    let (uuid, entry) = rekor.entry(&state.log, index, &operator.faults)?;
     Ok(one(&uuid, &entry))
 }
 
-async fn by_uuid(State(services): State<Arc<Services>>, Path(uuid): Path<String>) -> Result<Response, Refusal> {
-    let rekor = &services.rekor_v1;
+async fn by_uuid(State(operator): State<Arc<Operator>>, Path(uuid): Path<String>) -> Result<Response, Refusal> {
+    let rekor = &operator.rekor_v1;
     let state = lock(&rekor.state);
     let index = rekor.find(&state.log, &uuid)?;
-    let (uuid, entry) = rekor.entry(&state.log, index, &services.faults)?;
+    let (uuid, entry) = rekor.entry(&state.log, index, &operator.faults)?;
     Ok(one(&uuid, &entry))
 }
 
@@ -269,7 +270,7 @@ struct Retrieve {
     entries: Option<Vec<Value>>,
 }
 
-async fn retrieve(State(services): State<Arc<Services>>, Body(request): Body<Retrieve>) -> Result<Response, Refusal> {
+async fn retrieve(State(operator): State<Arc<Operator>>, Body(request): Body<Retrieve>) -> Result<Response, Refusal> {
     let uuids = request.entry_uuids.unwrap_or_default();
     let log_indexes = request.log_indexes.unwrap_or_default();
     let entries = request.entries.unwrap_or_default();
@@ -277,7 +278,7 @@ async fn retrieve(State(services): State<Arc<Services>>, Body(request): Body<Ret
     if wanted == 0 || wanted > MAX_RETRIEVED {
         return Err(Refusal::bad_request(format!("ask for 1 to {MAX_RETRIEVED} entries")));
     }
-    let rekor = &services.rekor_v1;
+    let rekor = &operator.rekor_v1;
     let state = lock(&rekor.state);
     let mut indices = BTreeSet::new();
     for uuid in &uuids {
@@ -292,7 +293,7 @@ async fn retrieve(State(services): State<Arc<Services>>, Body(request): Body<Ret
     let mut found = Vec::new();
     for index in indices {
         if state.log.get(index).is_some() {
-            let (uuid, entry) = rekor.entry(&state.log, index, &services.faults)?;
+            let (uuid, entry) = rekor.entry(&state.log, index, &operator.faults)?;
             found.push(to_rekor_v1(&uuid, &entry));
         }
     }
@@ -315,7 +316,7 @@ struct SearchedKey {
 }
 
 async fn search(
-    State(services): State<Arc<Services>>,
+    State(operator): State<Arc<Operator>>,
     Body(request): Body<Search>,
 ) -> Result<Json<Vec<String>>, Refusal> {
     let mut keys = Vec::new();
@@ -331,7 +332,7 @@ async fn search(
     if keys.is_empty() {
         return Err(Refusal::bad_request("nothing to search for"));
     }
-    let rekor = &services.rekor_v1;
+    let rekor = &operator.rekor_v1;
     let state = lock(&rekor.state);
     let sets =
         keys.iter().map(|key| -> BTreeSet<u64> { state.index.get(key).into_iter().flatten().copied().collect() });
@@ -341,8 +342,8 @@ async fn search(
     Ok(Json(leaves.map(|leaf| rekor.uuid(leaf)).collect()))
 }
 
-async fn log_info(State(services): State<Arc<Services>>) -> Result<Json<Value>, Refusal> {
-    let rekor = &services.rekor_v1;
+async fn log_info(State(operator): State<Arc<Operator>>) -> Result<Json<Value>, Refusal> {
+    let rekor = &operator.rekor_v1;
     let state = lock(&rekor.state);
     let tree = state.log.tree();
     let size = tree.size();
@@ -353,8 +354,8 @@ async fn log_info(State(services): State<Arc<Services>>) -> Result<Json<Value>, 
     })))
 }
 
-async fn public_key(State(services): State<Arc<Services>>) -> Response {
-    let text = pem::encode("PUBLIC KEY", services.rekor_v1.public_key().spki_der());
+async fn public_key(State(operator): State<Arc<Operator>>) -> Response {
+    let text = pem::encode("PUBLIC KEY", operator.rekor_v1.public_key().spki_der());
     ([(header::CONTENT_TYPE, "application/x-pem-file")], text).into_response()
 }
 
@@ -371,10 +372,10 @@ fn one_leaf() -> u64 {
 }
 
 async fn proof(
-    State(services): State<Arc<Services>>,
+    State(operator): State<Arc<Operator>>,
     Parameters(request): Parameters<Proof>,
 ) -> Result<Json<Value>, Refusal> {
-    let rekor = &services.rekor_v1;
+    let rekor = &operator.rekor_v1;
     let state = lock(&rekor.state);
     let tree = state.log.tree();
     let hashes = tree.consistency_proof(request.first_size, request.last_size).map_err(Refusal::bad_request)?;

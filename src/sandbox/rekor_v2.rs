@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::entry_request::{self, Accepted};
-use super::faults::{Fault, Faults, Service};
+use super::faults::{Fault, Faults};
 use super::folder::Folder;
 use super::log::{Appended, Log};
+use super::operator::{Operator, Seat};
 use super::rekor_v1::{RekorError, other_history};
 use super::reply::{Body, Refusal, lock};
-use super::server::Services;
 use crate::crypto::{KeyKind, Keypair, PublicKey, ServiceKey};
 use crate::format::checkpoint;
 use crate::format::log_entry::{InclusionProof, LogEntry, LogId};
@@ -35,6 +35,7 @@ const MAX_TILE_LEVEL: u32 = 7;
 
 /// The log.
 pub(super) struct RekorV2 {
+    seat: Seat,
     key: ServiceKey,
     log_id: LogId,
     host: String,
@@ -42,11 +43,11 @@ pub(super) struct RekorV2 {
 }
 
 impl RekorV2 {
-    pub(super) fn open(folder: &Folder, host: &str) -> Result<Self, RekorError> {
-        let key = folder.key("rekor-v2", KeyKind::Ed25519)?;
+    pub(super) fn open(folder: &Folder, seat: Seat, host: &str) -> Result<Self, RekorError> {
+        let key = folder.key(&seat.file("rekor-v2"), KeyKind::Ed25519)?;
         let log_id = checkpoint::log_id(host, key.public_key());
-        let log = Mutex::new(Log::open(&folder.at("rekor-v2.journal"))?);
-        Ok(RekorV2 { key, log_id, host: host.to_owned(), log })
+        let log = Mutex::new(Log::open(&folder.at(&seat.file("rekor-v2.journal")))?);
+        Ok(RekorV2 { seat, key, log_id, host: host.to_owned(), log })
     }
 
     /// The key of checkpoints.
@@ -62,16 +63,16 @@ impl RekorV2 {
     fn checkpoint(&self, log: &Log, index: Option<u64>, faults: &Faults) -> Result<String, Refusal> {
         let tree = log.tree();
         let rogue = faults
-            .strikes(Service::Rekor, Fault::WrongKey)
+            .strikes(self.seat.rekor(), Fault::WrongKey)
             .then(|| ServiceKey::generate(KeyKind::Ed25519))
             .transpose()
             .map_err(Refusal::internal)?;
         let key: &dyn Keypair = rogue.as_ref().unwrap_or(&self.key);
         let mut size = tree.size();
-        if faults.strikes(Service::Rekor, Fault::StaleCheckpoint) {
+        if faults.strikes(self.seat.rekor(), Fault::StaleCheckpoint) {
             size = index.unwrap_or(size.saturating_sub(1));
         }
-        let root = if faults.strikes(Service::Rekor, Fault::SplitView) {
+        let root = if faults.strikes(self.seat.rekor(), Fault::SplitView) {
             other_history(tree, size)
         } else {
             tree.root(size).map_err(Refusal::internal)?
@@ -115,29 +116,29 @@ impl RekorV2 {
     }
 }
 
-pub(super) fn routes() -> axum::Router<Arc<Services>> {
+pub(super) fn routes() -> axum::Router<Arc<Operator>> {
     axum::Router::new()
         .route("/api/v2/log/entries", post(upload))
         .route("/api/v2/checkpoint", get(current_checkpoint))
         .route("/api/v2/tile/{*path}", get(tile))
 }
 
-async fn upload(State(services): State<Arc<Services>>, Body(request): Body<Value>) -> Result<Response, Refusal> {
+async fn upload(State(operator): State<Arc<Operator>>, Body(request): Body<Value>) -> Result<Response, Refusal> {
     let accepted = entry_request::v2(&request).map_err(Refusal::bad_request)?;
-    services.rekor_v2.append(accepted, &services.faults)
+    operator.rekor_v2.append(accepted, &operator.faults)
 }
 
-async fn current_checkpoint(State(services): State<Arc<Services>>) -> Result<Response, Refusal> {
-    let rekor = &services.rekor_v2;
-    let text = rekor.checkpoint(&lock(&rekor.log), None, &services.faults)?;
+async fn current_checkpoint(State(operator): State<Arc<Operator>>) -> Result<Response, Refusal> {
+    let rekor = &operator.rekor_v2;
+    let text = rekor.checkpoint(&lock(&rekor.log), None, &operator.faults)?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")];
     Ok((headers, text).into_response())
 }
 
-async fn tile(State(services): State<Arc<Services>>, Path(path): Path<String>) -> Result<Response, Refusal> {
+async fn tile(State(operator): State<Arc<Operator>>, Path(path): Path<String>) -> Result<Response, Refusal> {
     let absent = || Refusal::not_found("no such tile");
     let wanted = TilePath::parse(&path).ok_or_else(absent)?;
-    let log = lock(&services.rekor_v2.log);
+    let log = lock(&operator.rekor_v2.log);
     let content = wanted.read(&log).ok_or_else(absent)?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], content).into_response())
 }

@@ -6,12 +6,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,12 +25,11 @@ use super::faults::{self, Fault, Faults, Rule, Service};
 use super::folder::{Folder, FolderError};
 use super::fulcio::{Fulcio, FulcioError};
 use super::oidc::{AUDIENCE, Oidc};
-use super::rekor_v1::{RekorError, RekorV1};
-use super::rekor_v2::RekorV2;
+use super::operator::{Operator, Seat};
+use super::rekor_v1::RekorError;
 use super::reply::{Body, Refusal};
-use super::tsa::Tsa;
 use super::tuf::TufRepository;
-use super::{fulcio, oidc, rekor_v1, rekor_v2, tsa, tuf};
+use super::{fulcio, oidc, tuf};
 use crate::crypto::KeyKind;
 
 /// The largest request: an attestation in an envelope, in base64, in JSON.
@@ -106,16 +105,13 @@ pub enum SandboxError {
     },
 }
 
-/// Everything that the handlers share.
+/// Everything that the handlers share, but for the logs and stamps of an [`Operator`].
 pub(super) struct Services {
     pub(super) base: String,
     pub(super) oidc: Oidc,
     pub(super) fulcio: Fulcio,
-    pub(super) rekor_v1: RekorV1,
-    pub(super) rekor_v2: RekorV2,
-    pub(super) tsa: Tsa,
     pub(super) tuf: TufRepository,
-    pub(super) faults: Faults,
+    pub(super) faults: Arc<Faults>,
 }
 
 /// The sandbox.
@@ -128,7 +124,7 @@ pub struct Running {
     folder: Arc<Folder>,
     variables: Vec<Variable>,
     identity: String,
-    server: JoinHandle<io::Result<()>>,
+    servers: [JoinHandle<io::Result<()>>; 2],
     renewal: JoinHandle<()>,
 }
 
@@ -143,37 +139,38 @@ impl Sandbox {
         }
         let folder = Arc::new(Folder::open(dir)?);
         folder.remove("ready")?;
-        let (listener, address) = listen(&folder, options.listen).await?;
+        let (listener, address) = listen(&folder, "port", options.listen).await?;
+        // Another operator is another host; on one machine that is another port.
+        let any_port = SocketAddr::new(address.ip(), 0);
+        let (second_listener, second_address) = listen(&folder, "second-port", any_port).await?;
         let start = born(&folder)?;
         let base = format!("http://{address}");
         let host = address.ip().to_string();
         let oidc_key = folder.key("oidc", KeyKind::EcdsaP256)?;
         let oidc = Oidc::new(format!("{base}/oidc"), oidc_key, options.identity.clone());
-        let (fulcio, tsa) = (Fulcio::open(&folder, start)?, Tsa::open(&folder, start)?);
-        let (rekor_v1, rekor_v2) = (RekorV1::open(&folder, &host)?, RekorV2::open(&folder, &host)?);
-        let parties = Parties {
-            base: &base,
-            issuer: oidc.issuer(),
-            rekor_v1: &rekor_v1,
-            rekor_v2: &rekor_v2,
-            fulcio: &fulcio,
-            tsa: &tsa,
-            start,
-        };
+        let fulcio = Fulcio::open(&folder, start)?;
+        let faults = Arc::new(Faults::new(options.faults));
+        let operator = |seat, base| Operator::open(&folder, seat, base, &host, start, Arc::clone(&faults));
+        let first = operator(Seat::First, base.clone())?;
+        let second = operator(Seat::Second, format!("http://{second_address}"))?;
+        let parties =
+            Parties { base: &base, issuer: oidc.issuer(), fulcio: &fulcio, first: &first, second: &second, start };
         let documents = Documents::new(&parties, options.rekor);
         let tuf = TufRepository::open(&folder, documents.targets(), start)?;
         documents.write(&folder)?;
         folder.write("tuf-root.json", tuf.root())?;
         let variables = environment::variables(folder.path(), &base, oidc.issuer(), options.rekor);
         folder.write("env", environment::shell(&variables).as_bytes())?;
-        let faults = Faults::new(options.faults);
-        let services = Arc::new(Services { base, oidc, fulcio, rekor_v1, rekor_v2, tsa, tuf, faults });
-        let app = router(Arc::clone(&services)).into_make_service_with_connect_info::<Scissors>();
-        let server = tokio::spawn(async move { axum::serve(CuttableListener(listener), app).await });
+        let services = Arc::new(Services { base, oidc, fulcio, tuf, faults: Arc::clone(&faults) });
+        let mischief = |service_of| Mischief { faults: Arc::clone(&faults), service_of };
+        let servers = [
+            serve(listener, router(Arc::clone(&services)).merge(first.routes()), mischief(service_of)),
+            serve(second_listener, second.routes(), mischief(|path| Seat::Second.service_of(path))),
+        ];
         write_token(&folder, &services, &options.identity)?;
         let renewal = tokio::spawn(renew(Arc::clone(&folder), Arc::clone(&services), options.identity.clone()));
         folder.write("ready", format!("{}\n", services.base).as_bytes())?;
-        Ok(Running { services, folder, variables, identity: options.identity, server, renewal })
+        Ok(Running { services, folder, variables, identity: options.identity, servers, renewal })
     }
 }
 
@@ -236,22 +233,25 @@ impl Running {
     /// # Errors
     /// What made it fail.
     pub async fn wait(&mut self) -> io::Result<()> {
-        (&mut self.server).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+        let [first, second] = &mut self.servers;
+        let ended = tokio::select! { ended = first => ended, ended = second => ended };
+        ended.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.server.abort();
+        self.servers.iter().for_each(JoinHandle::abort);
         self.renewal.abort();
         // Best effort: a file that says "ready" is checked by connecting anyway.
         let _ = self.folder.remove("ready");
     }
 }
 
-/// Port 0 is the port of the last time if it can be had again: documents that somebody copied stay true.
-async fn listen(folder: &Folder, address: SocketAddr) -> Result<(TcpListener, SocketAddr), SandboxError> {
-    let last = folder.read("port")?.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u16>().ok());
+/// Port 0 is the port of the last time, which is in `file`, if it can be had again: documents that somebody copied stay
+/// true.
+async fn listen(folder: &Folder, file: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), SandboxError> {
+    let last = folder.read(file)?.and_then(|text| String::from_utf8(text).ok()?.trim().parse::<u16>().ok());
     let again = match last {
         Some(port) if address.port() == 0 => TcpListener::bind((address.ip(), port)).await.ok(),
         _ => None,
@@ -262,7 +262,7 @@ async fn listen(folder: &Folder, address: SocketAddr) -> Result<(TcpListener, So
         None => TcpListener::bind(address).await.map_err(failed)?,
     };
     let bound = listener.local_addr().map_err(failed)?;
-    folder.write("port", format!("{}\n", bound.port()).as_bytes())?;
+    folder.write(file, format!("{}\n", bound.port()).as_bytes())?;
     Ok((listener, bound))
 }
 
@@ -293,23 +293,34 @@ async fn renew(folder: Arc<Folder>, services: Arc<Services>, identity: String) {
     }
 }
 
-fn router(services: Arc<Services>) -> axum::Router {
-    axum::Router::new()
+fn router(services: Arc<Services>) -> Router {
+    Router::new()
         .merge(oidc::routes())
         .merge(fulcio::routes())
-        .merge(rekor_v1::routes())
-        .merge(rekor_v2::routes())
-        .merge(tsa::routes())
         .merge(tuf::routes())
         .route("/sandbox/faults", get(list_faults).post(set_faults).delete(clear_faults))
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(&services), misbehave))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_LEN))
         .with_state(services)
 }
 
-/// Which service a path belongs to; `None` for the sandbox's own.
+/// What goes wrong at an address.
+#[derive(Clone)]
+struct Mischief {
+    faults: Arc<Faults>,
+    service_of: fn(&str) -> Option<Service>,
+}
+
+/// Serve `routes`, with the faults of the service that a path belongs to.
+fn serve(listener: TcpListener, routes: Router, mischief: Mischief) -> JoinHandle<io::Result<()>> {
+    let app = routes
+        .layer(axum::middleware::from_fn_with_state(mischief, misbehave))
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_LEN))
+        .into_make_service_with_connect_info::<Scissors>();
+    tokio::spawn(async move { axum::serve(CuttableListener(listener), app).await })
+}
+
+/// Which service a path of the first address belongs to; `None` for the sandbox's own.
 fn service_of(path: &str) -> Option<Service> {
-    const PREFIXES: [(&str, Service); 11] = [
+    const PREFIXES: [(&str, Service); 8] = [
         ("/oidc/", Service::Oidc),
         ("/token", Service::Oidc),
         ("/api/v1/signingCert", Service::Fulcio),
@@ -317,22 +328,20 @@ fn service_of(path: &str) -> Option<Service> {
         ("/api/v2/trustBundle", Service::Fulcio),
         ("/api/v2/configuration", Service::Fulcio),
         ("/api/v1/rootCert", Service::Fulcio),
-        ("/api/v1/timestamp", Service::Tsa),
         ("/tuf/", Service::Tuf),
-        ("/api/v1/", Service::Rekor),
-        ("/api/v2/", Service::Rekor),
     ];
-    PREFIXES.iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, service)| *service)
+    let found = PREFIXES.iter().find(|(prefix, _)| path.starts_with(prefix)).map(|(_, service)| *service);
+    found.or_else(|| Seat::First.service_of(path))
 }
 
 /// The faults that need no look at the request.
 async fn misbehave(
-    State(services): State<Arc<Services>>,
+    State(Mischief { faults, service_of }): State<Mischief>,
     ConnectInfo(scissors): ConnectInfo<Scissors>,
     request: Request,
     next: Next,
 ) -> Response {
-    let fault = service_of(request.uri().path()).and_then(|service| services.faults.transport(service));
+    let fault = service_of(request.uri().path()).and_then(|service| faults.transport(service));
     match fault {
         Some(Fault::Slow(delay)) => tokio::time::sleep(delay).await,
         Some(Fault::Unavailable) => {

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use jiff::Timestamp;
 
-use super::faults::{Fault, Service};
+use super::faults::Fault;
 use super::folder::Folder;
 use super::fulcio::{AUTHORITY_LIFETIME, FulcioError, serial, stored};
+use super::operator::{Operator, Seat};
 use super::reply::Refusal;
-use super::server::Services;
 use crate::crypto::{EphemeralKey, KeyKind, Keypair, ServiceKey};
 use crate::format::issue::{Authority, DistinguishedName, Subject, Validity};
 use crate::format::pem;
@@ -33,18 +33,21 @@ pub(super) struct Tsa {
 }
 
 impl Tsa {
-    pub(super) fn open(folder: &Folder, start: Timestamp) -> Result<Self, FulcioError> {
-        let root_key = folder.key("tsa-root", KeyKind::EcdsaP384)?;
-        let key = folder.key("tsa", KeyKind::EcdsaP256)?;
+    pub(super) fn open(folder: &Folder, seat: Seat, start: Timestamp) -> Result<Self, FulcioError> {
+        let root_key = folder.key(&seat.file("tsa-root"), KeyKind::EcdsaP384)?;
+        let key = folder.key(&seat.file("tsa"), KeyKind::EcdsaP256)?;
         let name = |common_name: &str| DistinguishedName {
-            organization: "gitseal sandbox".to_owned(),
+            organization: match seat {
+                Seat::First => "gitseal sandbox".to_owned(),
+                Seat::Second => "gitseal sandbox, second operator".to_owned(),
+            },
             common_name: common_name.to_owned(),
         };
         let validity = Validity { not_before: start, not_after: start + AUTHORITY_LIFETIME };
         let root_name = name("tsa root");
         let root = Authority { name: &root_name, key: &root_key };
-        let root_der = stored(folder, "tsa-root", || root.root(serial(), validity))?;
-        let leaf_der = stored(folder, "tsa", || {
+        let root_der = stored(folder, &seat.file("tsa-root"), || root.root(serial(), validity))?;
+        let leaf_der = stored(folder, &seat.file("tsa"), || {
             let subject = Subject { serial: serial(), validity, public_key: key.public_key() };
             root.timestamper(&name("tsa"), &subject)
         })?;
@@ -93,22 +96,22 @@ impl Tsa {
     }
 }
 
-pub(super) fn routes() -> axum::Router<Arc<Services>> {
+pub(super) fn routes() -> axum::Router<Arc<Operator>> {
     axum::Router::new().route("/api/v1/timestamp", post(stamp)).route("/api/v1/timestamp/certchain", get(chain))
 }
 
-async fn stamp(State(services): State<Arc<Services>>, headers: HeaderMap, query: Bytes) -> Result<Response, Refusal> {
+async fn stamp(State(operator): State<Arc<Operator>>, headers: HeaderMap, query: Bytes) -> Result<Response, Refusal> {
     if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != QUERY) {
         return Err(Refusal::bad_request(format!("the content type must be {QUERY}")));
     }
-    let tsa = &services.tsa;
-    let rogue = services.faults.strikes(Service::Tsa, Fault::WrongKey).then(EphemeralKey::generate);
+    let tsa = &operator.tsa;
+    let rogue = operator.faults.strikes(operator.seat.tsa(), Fault::WrongKey).then(EphemeralKey::generate);
     let key: &dyn Keypair = rogue.as_ref().map_or(&tsa.key as &dyn Keypair, |key| key);
     let reply = tsa.answer(&query, key, Timestamp::now());
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, REPLY)], reply).into_response())
 }
 
-async fn chain(State(services): State<Arc<Services>>) -> Response {
-    let text: String = services.tsa.chain.iter().map(|der| pem::encode("CERTIFICATE", der)).collect();
+async fn chain(State(operator): State<Arc<Operator>>) -> Response {
+    let text: String = operator.tsa.chain.iter().map(|der| pem::encode("CERTIFICATE", der)).collect();
     ([(header::CONTENT_TYPE, "application/pem-certificate-chain")], text).into_response()
 }
