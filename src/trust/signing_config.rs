@@ -142,14 +142,20 @@ impl Period {
     }
 }
 
-/// How many services of one type to use, each of another operator.
+/// How many services of one type to use, each of another operator: all of them, and no other in the place of one that
+/// fails.
+///
+/// The document leaves open which one ANY is, and which ones EXACT are. sigstore-go draws lots, sigstore-python takes
+/// those that are listed first, and neither asks another one when the chosen one fails. Here, too, the first are taken:
+/// the same document then asks the same services every time, an operator can say which one that is, and an error names
+/// the service that failed and not the last of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Selector {
     /// Every one.
     All,
-    /// One, no matter which.
+    /// One, no matter which: that of the operator who is listed first.
     Any,
-    /// So many.
+    /// So many: those of the operators who are listed first.
     Exact(usize),
 }
 
@@ -216,18 +222,18 @@ impl SigningConfig {
         newest(&self.oidc_providers, Role::OidcProvider, now)
     }
 
-    /// The logs to write to, all of the same version; none when the document lists none.
+    /// The logs to write to, all of the same version; none when the document lists none and demands no number.
     ///
     /// # Errors
-    /// [`SelectError`] when logs are listed and the demanded number cannot be had.
+    /// [`SelectError`] when the demanded number cannot be had.
     pub fn logs(&self, now: Timestamp) -> Result<Vec<&Service>, SelectError> {
         several(&self.logs, self.log_selector, Role::TransparencyLog, now)
     }
 
-    /// The timestamp authorities to ask; none when the document lists none.
+    /// The timestamp authorities to ask; none when the document lists none and demands no number.
     ///
     /// # Errors
-    /// [`SelectError`] when authorities are listed and the demanded number cannot be had.
+    /// [`SelectError`] when the demanded number cannot be had.
     pub fn timestamp_authorities(&self, now: Timestamp) -> Result<Vec<&Service>, SelectError> {
         several(&self.timestamp_authorities, self.timestamp_selector, Role::TimestampAuthority, now)
     }
@@ -244,7 +250,12 @@ fn newest(services: &[Service], role: Role, now: Timestamp) -> Result<&Service, 
 /// As many as the selector says, the newest of each operator, operators in the order of the document.
 fn several(services: &[Service], selector: Selector, role: Role, now: Timestamp) -> Result<Vec<&Service>, SelectError> {
     if services.is_empty() {
-        return Ok(Vec::new());
+        // An instance without stamps says `{}`, or ANY; a number that it cannot keep is a mistake that nobody should
+        // notice only when verifying.
+        return match selector {
+            Selector::Exact(wanted) => Err(SelectError::TooFew { role, wanted, found: 0 }),
+            Selector::All | Selector::Any => Ok(Vec::new()),
+        };
     }
     let mut chosen: Vec<&Service> = Vec::new();
     for service in usable(services, role, now)? {
@@ -374,8 +385,31 @@ mod tests {
         {
             assert_eq!(urls(&config(logs.clone(), selector).logs(time(NOW)).unwrap()), want, "{selector:?}");
         }
+        // That of the operator c speaks a lower version, and versions are not mixed.
         let error = config(logs, Selector::Exact(3)).logs(time(NOW)).unwrap_err();
         assert_eq!(error, SelectError::TooFew { role: Role::TransparencyLog, wanted: 3, found: 2 });
+        let error = config(vec![], Selector::Exact(1)).logs(time(NOW)).unwrap_err();
+        assert_eq!(error, SelectError::TooFew { role: Role::TransparencyLog, wanted: 1, found: 0 });
+    }
+
+    #[test]
+    fn services_of_nobody_in_particular_are_one_operators() {
+        let nobody = |url, start| service(url, 2, start, "");
+        let logs = vec![nobody("old", "2024-01-01T00:00:00Z"), nobody("new", "2025-01-01T00:00:00Z")];
+        assert_eq!(urls(&config(logs.clone(), Selector::All).logs(time(NOW)).unwrap()), ["new"]);
+        assert!(config(logs, Selector::Exact(2)).logs(time(NOW)).is_err());
+    }
+
+    #[test]
+    fn of_equal_services_the_one_listed_first_is_chosen() {
+        let start = "2024-01-01T00:00:00Z";
+        let logs = vec![service("first", 2, start, "a"), service("second", 2, start, "a")];
+        assert_eq!(urls(&config(logs.clone(), Selector::All).logs(time(NOW)).unwrap()), ["first"]);
+        let authorities = SigningConfig { authorities: logs, ..config(vec![], Selector::Any) };
+        assert!(matches!(authorities.authority(time(NOW)), Err(SelectError::Version { .. })));
+        let logs = ["first", "second"].map(|url| service(url, 1, start, "a")).to_vec();
+        let authorities = SigningConfig { authorities: logs, ..config(vec![], Selector::Any) };
+        assert_eq!(authorities.authority(time(NOW)).unwrap().url, "first");
     }
 
     #[test]
@@ -427,8 +461,14 @@ mod tests {
             r#","rekorTlogConfig":{}"#,
             r#","rekorTlogConfig":{"selector":"EXACT"}"#,
             r#","rekorTlogConfig":{"selector":"SOME"}"#,
+            r#","rekorTlogConfig":{"selector":"SERVICE_SELECTOR_UNDEFINED"}"#,
+            r#","rekorTlogConfig":{"count":1}"#,
         ] {
             assert!(matches!(logs(bad), Err(SigningConfigError::Selector(Role::TransparencyLog))), "{bad}");
+        }
+        // Without services there is nothing to select.
+        for good in [r#","tsaConfig":{}"#, r#","tsaUrls":[],"tsaConfig":{"selector":"SERVICE_SELECTOR_UNDEFINED"}"#] {
+            assert!(with(good).unwrap().timestamp_authorities(time(NOW)).unwrap().is_empty(), "{good}");
         }
         let no_start = r#","caUrls":[{"url":"https://x","majorApiVersion":1,"validFor":{},"operator":"o"}]"#;
         assert!(matches!(with(no_start), Err(SigningConfigError::Malformed(_))));
