@@ -113,11 +113,13 @@ impl Forge {
             ct_logs: vec![log_key(&self.ct_log, times.ct_window)],
             certificate_authorities: vec![Authority {
                 uri: "https://ca.example.com".into(),
+                operator: String::new(),
                 chain: vec![self.intermediate_certificate(times), self.root_certificate(times)],
                 valid_for: interval(times.authority_window),
             }],
             timestamp_authorities: vec![Authority {
                 uri: "https://tsa.example.com".into(),
+                operator: String::new(),
                 chain: vec![self.stamp_certificate(times), stamp_root],
                 valid_for: interval(times.stamp_window),
             }],
@@ -263,6 +265,7 @@ fn log_key(key: &ServiceKey, window: (i64, i64)) -> LogKey {
     let id = checkpoint::log_id(HOST, key.public_key());
     LogKey {
         base_url: format!("https://{HOST}"),
+        operator: String::new(),
         name: HOST.into(),
         name_with_port: HOST.into(),
         id,

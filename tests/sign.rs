@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gitseal::credential::CredentialError;
 use gitseal::entity::cms::from_cms;
 use gitseal::entity::{Artifact, SignatureContent, SignedEntity, SignerKey, VerificationMaterial};
-use gitseal::format::cms::SignedData;
+use gitseal::format::cms::{MAX_ATTRIBUTE_VALUES, SignedData};
 use gitseal::format::git::{ObjectFormat, ObjectKind, decode_armour};
 use gitseal::format::log_entry::EntryKind;
 use gitseal::format::logged_body::LoggedBody;
@@ -18,6 +18,7 @@ use gitseal::sandbox::{Options, RekorVersion, Running, Sandbox};
 use gitseal::service::look_up::look_up;
 use gitseal::service::{IdToken, Session};
 use gitseal::sign::{EntryPlace, GitSigner, SignError, Signed};
+use gitseal::trust::signing_config::{Selector, Service};
 use gitseal::trust::{Instance, SigningConfig};
 use gitseal::verify::{Requirements, Verifier, content};
 use jiff::{SignedDuration, Timestamp};
@@ -173,7 +174,7 @@ fn an_entry_that_is_only_in_the_log_is_found_there() {
     let raw = text.replacen("\n\n", &format!("\ngpgsig {folded}\n\n"), 1);
     let id = ObjectFormat::Sha1.object_id(ObjectKind::Commit, raw.as_bytes());
     let config = &lab.instance.signing_config;
-    let find = |id: &str| look_up(lab.session(), config, Timestamp::now(), id, &signed.certificate).unwrap();
+    let find = |id: &str| look_up(lab.session(), config, Timestamp::now(), id, &signed.certificate, 1).unwrap();
     assert!(find(&"0".repeat(40)).is_empty());
     let entries = find(&id);
     assert_eq!(entries.len(), 1);
@@ -258,6 +259,19 @@ fn what_is_wrong_from_the_start_is_said_before_anything_is_sent() {
     lab.instance.client_id = "another".into();
     let error = lab.sign(EntryPlace::Embedded).unwrap_err();
     assert!(error.to_string().contains("\"another\""), "{error}");
+
+    let many = |path| (0..=MAX_ATTRIBUTE_VALUES).map(move |n| Service::at(format!("https://{n}.example/{path}"), 2));
+    let good = lab.instance.signing_config.clone();
+    lab.instance.signing_config.logs = many("log").collect();
+    lab.instance.signing_config.log_selector = Selector::All;
+    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::LogCount(17))));
+    lab.instance.signing_config.logs.clear();
+    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::LogCount(0))));
+    lab.instance.signing_config = good;
+    let stamps = many("stamp").map(|service| Service { major_api_version: 1, ..service });
+    lab.instance.signing_config.timestamp_authorities = stamps.collect();
+    lab.instance.signing_config.timestamp_selector = Selector::All;
+    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::StampCount(17))));
 
     lab.instance.signing_config.timestamp_authorities.clear();
     assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::NoClock)));

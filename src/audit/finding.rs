@@ -20,8 +20,8 @@ pub struct Finding {
     pub signer: Option<Signer>,
     /// When it was made, by the best clock there is.
     pub signed_at: Option<SignedAt>,
-    /// Where it is logged, proven.
-    pub logged: Option<LoggedAt>,
+    /// Where it is logged, proven: once a log that has seen it.
+    pub logged: Vec<LoggedAt>,
     /// The stamps that hold.
     pub stamps: Vec<Stamp>,
     /// Whether the certificate is proven to have been seen by a CT log.
@@ -84,7 +84,7 @@ impl Finding {
             refusal: Some(refusal),
             signer: None,
             signed_at: None,
-            logged: None,
+            logged: Vec::new(),
             stamps: Vec::new(),
             has_sct: false,
             expectation: Expectation::NotConfigured,

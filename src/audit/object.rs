@@ -13,7 +13,7 @@ use crate::format::log_entry::LogEntry;
 use crate::format::logged_body::LoggedBody;
 use crate::format::x509::{Certificate, Identity, San};
 use crate::policy::{Expectation, ExpectedIdentities};
-use crate::verify::{Reason, Refusal, Requirements, Unverified, Verified, Verifier, content, smime};
+use crate::verify::{Reason, Refusal, Requirements, Thresholds, Unverified, Verified, Verifier, content, smime};
 
 /// Everything that a verdict depends on, apart from the object.
 #[derive(Debug, Clone, Copy)]
@@ -150,7 +150,8 @@ impl Judge<'_> {
         }
     }
 
-    /// gitsign's online mode: a second signature by the same key, over the object's name, is what was logged.
+    /// gitsign's online mode: a second signature by the same key, over the object's name, is what was logged. Several
+    /// logs may have it; those of its entries that hold are judged together, so that operators can be counted.
     fn logged_elsewhere(
         &self,
         entity: &SignedEntity,
@@ -159,6 +160,8 @@ impl Judge<'_> {
         elsewhere: &[LogEntry],
         claimed: Option<Timestamp>,
     ) -> Finding {
+        let alone = Requirements { thresholds: Thresholds::default(), ..self.requirements };
+        let mut found: Vec<SignedEntity> = Vec::new();
         let mut last = Err(unverified);
         for (entry, name) in elsewhere.iter().flat_map(|entry| names.iter().map(move |name| (entry, name))) {
             let Ok(body) = LoggedBody::parse(entry.kind, &entry.canonicalized_body) else { continue };
@@ -166,11 +169,26 @@ impl Judge<'_> {
             logged.artifact = Artifact::Bytes(name.as_bytes().to_vec());
             logged.signature = SignatureContent::Message(body.signature);
             logged.material.log_entries = vec![entry.clone()];
-            // The stamp is over the embedded signature, which was judged with it already.
+            // The stamps are over the embedded signature, which was judged with them already.
             logged.material.timestamps.clear();
-            match self.verifier.verify(&logged, self.requirements, self.now) {
-                Ok(verified) => return keyless_finding(Ok(verified), claimed),
-                Err(failed) => last = Err(failed),
+            if let Err(failed) = self.verifier.verify(&logged, alone, self.now) {
+                last = Err(failed);
+                continue;
+            }
+            let same =
+                |one: &&mut SignedEntity| (&one.artifact, &one.signature) == (&logged.artifact, &logged.signature);
+            match found.iter_mut().find(same) {
+                Some(one) if one.material.log_entries.contains(entry) => {}
+                Some(one) => one.material.log_entries.push(entry.clone()),
+                None => found.push(logged),
+            }
+        }
+        let logs = self.requirements.thresholds.logs;
+        let together = Requirements { thresholds: Thresholds { logs, timestamps: 0 }, ..self.requirements };
+        for logged in &found {
+            last = self.verifier.verify(logged, together, self.now);
+            if last.is_ok() {
+                break;
             }
         }
         keyless_finding(last, claimed)
@@ -194,7 +212,7 @@ impl Judge<'_> {
             refusal: None,
             signer: None,
             signed_at: verified.time.map(|time| SignedAt { time, clock }),
-            logged: None,
+            logged: Vec::new(),
             stamps: Vec::new(),
             has_sct: false,
             expectation: Expectation::NotConfigured,
@@ -261,7 +279,7 @@ fn keyless_finding(outcome: Result<Verified, Unverified>, claimed: Option<Timest
         refusal,
         signer,
         signed_at,
-        logged: verified.as_ref().and_then(|verified| verified.logged().first().cloned()),
+        logged: verified.as_ref().map(|verified| verified.logged().to_vec()).unwrap_or_default(),
         stamps: verified.as_ref().map(|verified| verified.stamps().to_vec()).unwrap_or_default(),
         has_sct: verified.as_ref().is_some_and(Verified::has_sct),
         expectation: Expectation::NotConfigured,

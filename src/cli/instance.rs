@@ -165,7 +165,7 @@ fn authorities(path: &Path, url: Option<&str>) -> Result<Vec<Authority>, CliErro
     let bag = certificates(path)?;
     let uri = url.unwrap_or_default().to_owned();
     let chains = bag.iter().map(|certificate| chain_up(certificate, &bag));
-    Ok(chains.map(|chain| Authority { uri: uri.clone(), chain, valid_for: ALWAYS }).collect())
+    Ok(chains.map(|chain| Authority { uri: uri.clone(), operator: String::new(), chain, valid_for: ALWAYS }).collect())
 }
 
 fn chain_up(first: &Certificate, bag: &[Certificate]) -> Vec<Certificate> {

@@ -12,7 +12,7 @@ use crate::format::x509::Certificate;
 use crate::policy::ExpectedIdentities;
 use crate::repo::RawObject;
 use crate::verify::reason::{Reason, Refusal};
-use crate::verify::{LogRequirement, Requirements, SctRequirement, Verifier};
+use crate::verify::{LogRequirement, Requirements, SctRequirement, Thresholds, Verifier};
 
 /// Everything that a judge needs, owned.
 pub struct Bench {
@@ -46,6 +46,12 @@ impl Bench {
         &self.verifier
     }
 
+    /// How many witnesses the settings demand, of bundles too.
+    #[must_use]
+    pub fn thresholds(&self) -> Thresholds {
+        self.requirements.thresholds
+    }
+
     /// The log entries that are kept on this machine, if there is a place for them.
     #[must_use]
     pub fn pins(&self) -> Option<&Pins> {
@@ -56,10 +62,7 @@ impl Bench {
     #[must_use]
     pub fn detached(&self, world: &World, armour: &[u8], payload: &[u8]) -> Finding {
         let finding = self.detached_with(world, armour, payload, &[]);
-        match self.kept(&finding) {
-            Some(entries) => self.detached_with(world, armour, payload, &entries),
-            None => finding,
-        }
+        self.with_kept(finding, |entries| self.detached_with(world, armour, payload, entries))
     }
 
     /// Judge a signature over a payload with candidates for the log entry that it does not bring.
@@ -72,10 +75,7 @@ impl Bench {
     #[must_use]
     pub fn object(&self, world: &World, object: &RawObject) -> Finding {
         let finding = self.object_with(world, object, &[]);
-        match self.kept(&finding) {
-            Some(entries) => self.object_with(world, object, &entries),
-            None => finding,
-        }
+        self.with_kept(finding, |entries| self.object_with(world, object, entries))
     }
 
     /// Judge an object with candidates for the log entry that it does not bring.
@@ -102,12 +102,17 @@ impl Bench {
         }
     }
 
-    /// What is kept for an object whose signature lacks its log entry. Evidence only: it is judged again.
-    fn kept(&self, finding: &Finding) -> Option<Vec<LogEntry>> {
-        if finding.reason() != Some(Reason::LogEntryMissing) {
-            return None;
+    /// The finding with what is kept for an object whose signature lacks its log entry. Evidence only: it is judged
+    /// again. Where more logs are demanded than were when it was kept, it is as good as none: the logs may have more.
+    fn with_kept(&self, finding: Finding, judge: impl Fn(&[LogEntry]) -> Finding) -> Finding {
+        let kept = match (finding.reason(), &self.pins, &finding.object) {
+            (Some(Reason::LogEntryMissing), Some(pins), Some(object)) => pins.read(object),
+            _ => None,
+        };
+        match kept.map(|entries| judge(&entries)) {
+            Some(judged) if judged.reason() != Some(Reason::LogThresholdMissed) => judged,
+            _ => finding,
         }
-        self.pins.as_ref()?.read(finding.object.as_deref()?)
     }
 
     fn judge(&self, world: &World, second_signature: SecondSignature) -> Judge<'_> {
@@ -124,7 +129,8 @@ impl Bench {
 
 fn requirements(settings: &Settings) -> Requirements {
     let sct = if settings.insecure_ignore_sct { SctRequirement::InsecurelyOptional } else { SctRequirement::Required };
-    Requirements { sct, log: LogRequirement::Required }
+    let thresholds = Thresholds { logs: settings.log_threshold, timestamps: settings.timestamp_threshold };
+    Requirements { sct, log: LogRequirement::Required, thresholds }
 }
 
 fn expected(expected: &Expected) -> Result<Option<ExpectedIdentities>, CliError> {

@@ -48,14 +48,14 @@ fn with_log(
     if !allowed(&world.settings) {
         return finding;
     }
-    match ask(world, &finding.logged_names, certificate) {
+    match ask(bench, world, &finding.logged_names, certificate) {
         Ok(entries) if entries.is_empty() => {
             streams.note("the log knows no entry for it");
             finding
         }
         Ok(entries) => {
             let judged = judge(&entries);
-            if judged.logged.is_some() {
+            if !judged.logged.is_empty() {
                 keep(bench, &judged, &entries, streams);
             }
             judged
@@ -86,12 +86,13 @@ fn allowed(settings: &Settings) -> bool {
 }
 
 /// The entries of the first name that the log knows.
-fn ask(world: &World, names: &[String], certificate: &Certificate) -> Result<Vec<LogEntry>, CliError> {
+fn ask(bench: &Bench, world: &World, names: &[String], certificate: &Certificate) -> Result<Vec<LogEntry>, CliError> {
+    let wanted = bench.thresholds().logs;
     let settings = &world.settings;
     let config = instance::signing_config(settings)?;
     let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
     for name in names {
-        let entries = look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, name, certificate)?;
+        let entries = look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, name, certificate, wanted)?;
         if !entries.is_empty() {
             return Ok(entries);
         }

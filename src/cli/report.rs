@@ -78,10 +78,10 @@ fn good_story(finding: &Finding) -> Vec<String> {
     if let Some(at) = finding.signed_at {
         lines.push(format!("  made at {}", moment(at)));
     }
-    if let Some(logged) = &finding.logged {
+    for logged in &finding.logged {
         lines.push(format!("  logged as entry {} of {}", logged.log_index, logged.log_url));
     }
-    if !finding.has_sct && finding.logged.is_some() {
+    if !finding.has_sct && !finding.logged.is_empty() {
         lines.push("  its certificate brings no proof of having been logged (insecureIgnoreSct)".to_owned());
     }
     lines
@@ -137,12 +137,12 @@ pub fn details(finding: &Finding, revision: &str) -> Vec<String> {
     if let Some(at) = finding.signed_at {
         line("made at", moment(at));
     }
-    if let Some(logged) = &finding.logged {
-        line("logged", format!("entry {} of {}", logged.log_index, logged.log_url));
+    for logged in &finding.logged {
+        line("logged", format!("entry {} of {}{}", logged.log_index, logged.log_url, run_by(&logged.operator)));
         line("log id", hex(&logged.log_id));
     }
     for stamp in &finding.stamps {
-        line("stamped", format!("{} by {}", stamp.time, stamp.authority));
+        line("stamped", format!("{} by {}{}", stamp.time, stamp.authority, run_by(&stamp.operator)));
     }
     if let Some(signer) = &finding.signer {
         let certificate = &signer.certificate;
@@ -168,6 +168,11 @@ pub fn details(finding: &Finding, revision: &str) -> Vec<String> {
     lines
 }
 
+/// The trusted root names operators where there are several to be told apart.
+fn run_by(operator: &str) -> String {
+    if operator.is_empty() { String::new() } else { format!(", run by {operator}") }
+}
+
 /// A finding as JSON. Fields may be added; a change of meaning changes [`SCHEMA`].
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
@@ -187,15 +192,25 @@ pub struct Report<'a> {
     log_index: Option<u64>,
     log_id: Option<String>,
     log_url: Option<&'a str>,
+    log_entries: Vec<LogEntryReport<'a>>,
     timestamps: Vec<StampReport<'a>>,
     certificate: Option<CertificateReport<'a>>,
     checks: Checks,
 }
 
 #[derive(Debug, Serialize)]
+struct LogEntryReport<'a> {
+    log_index: u64,
+    log_id: String,
+    log_url: &'a str,
+    operator: &'a str,
+}
+
+#[derive(Debug, Serialize)]
 struct StampReport<'a> {
     time: String,
     authority: &'a str,
+    operator: &'a str,
 }
 
 #[derive(Debug, Serialize)]
@@ -234,7 +249,7 @@ impl Checks {
     fn of(finding: &Finding) -> Self {
         Checks {
             signature: finding.signer.is_some(),
-            log: finding.logged.is_some(),
+            log: !finding.logged.is_empty(),
             timestamps: finding.stamps.len(),
             certificate_log: finding.has_sct,
             identity: match finding.expectation {
@@ -268,13 +283,27 @@ impl<'a> Report<'a> {
             },
             signed_at: finding.signed_at.map(|at| at.time.to_string()),
             clock: finding.signed_at.map(|at| at.clock.name()),
-            log_index: finding.logged.as_ref().map(|logged| logged.log_index),
-            log_id: finding.logged.as_ref().map(|logged| hex(&logged.log_id)),
-            log_url: finding.logged.as_ref().map(|logged| logged.log_url.as_str()),
+            log_index: finding.logged.first().map(|logged| logged.log_index),
+            log_id: finding.logged.first().map(|logged| hex(&logged.log_id)),
+            log_url: finding.logged.first().map(|logged| logged.log_url.as_str()),
+            log_entries: finding
+                .logged
+                .iter()
+                .map(|logged| LogEntryReport {
+                    log_index: logged.log_index,
+                    log_id: hex(&logged.log_id),
+                    log_url: &logged.log_url,
+                    operator: &logged.operator,
+                })
+                .collect(),
             timestamps: finding
                 .stamps
                 .iter()
-                .map(|stamp| StampReport { time: stamp.time.to_string(), authority: &stamp.authority })
+                .map(|stamp| StampReport {
+                    time: stamp.time.to_string(),
+                    authority: &stamp.authority,
+                    operator: &stamp.operator,
+                })
                 .collect(),
             certificate: signer.map(|signer| CertificateReport::of(&signer.certificate)),
             checks: Checks::of(finding),

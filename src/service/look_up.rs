@@ -39,17 +39,20 @@ impl LookUpError {
     }
 }
 
-/// Ask every searchable log of `config` in service at `now`, until one has entries about the object `id` by the key of
-/// `certificate`. Waits for the network, `session`'s time at the most. No entry anywhere is an empty list.
+/// Ask the searchable logs of `config` in service at `now` for entries about the object `id` by the key of
+/// `certificate`: one after the other until one has some, or all of them when more than one log is `wanted`. Waits for
+/// the network, `session`'s time at the most. No entry anywhere is an empty list.
 ///
 /// # Errors
-/// [`LookUpError`] when there is no answer: the caller must not take that for "no entry".
+/// [`LookUpError`] when a log gave no answer and too few others have entries: the caller must not take that for "no
+/// entry".
 pub fn look_up(
     session: Session<'_>,
     config: &SigningConfig,
     now: Timestamp,
     id: &str,
     certificate: &Certificate,
+    wanted: usize,
 ) -> Result<Vec<LogEntry>, LookUpError> {
     let digest = HashAlgorithm::Sha256.digest(id.as_bytes());
     let in_service = config.logs.iter().filter(|log| log.valid_for.contains(now));
@@ -58,19 +61,27 @@ pub fn look_up(
         return Err(LookUpError::NoLog);
     }
     wait(async {
-        let mut failed = None;
+        let (mut found, mut having, mut failed) = (Vec::new(), 0, None);
         for log in logs {
             let answer = match RekorV1::at(&log.url) {
                 Ok(rekor) => rekor.find(session, &digest, certificate).await,
                 Err(error) => Err(error),
             };
             match answer {
-                Ok(entries) if !entries.is_empty() => return Ok(entries),
-                Ok(_) => {}
+                Ok(entries) => {
+                    having += usize::from(!entries.is_empty());
+                    found.extend(entries);
+                }
                 Err(error) => failed = Some(error),
             }
+            if having == 1 && wanted <= 1 {
+                break;
+            }
         }
-        failed.map_or_else(|| Ok(Vec::new()), |error| Err(error.into()))
+        match failed {
+            Some(error) if having < wanted.max(1) => Err(error.into()),
+            _ => Ok(found),
+        }
     })?
 }
 
@@ -91,7 +102,7 @@ mod tests {
         let client = Client::new(Roots::default(), Limits { attempts: 1, ..Limits::default() });
         let session = Session::new(&client, Duration::from_secs(5));
         let mut config = Instance::staging(now).signing_config;
-        let ask = |config: &SigningConfig| look_up(session, config, now, "00", &certificate).unwrap_err();
+        let ask = |config: &SigningConfig| look_up(session, config, now, "00", &certificate, 1).unwrap_err();
         config.logs.retain(|log| log.major_api_version == 2);
         assert!(matches!(ask(&config), LookUpError::NoLog));
         // Nobody listens on port 1.

@@ -55,6 +55,9 @@ pub enum TrustedRootError {
 pub struct LogKey {
     /// Where the log lives.
     pub base_url: String,
+    /// Who runs it; empty when the document does not say. Whoever counts witnesses counts these, and nothing else:
+    /// two keys of one operator are one witness.
+    pub operator: String,
     /// The name under which it signs its checkpoints: the host of its URL.
     pub name: String,
     /// The same with the port, if the URL has one: that is how Rekor v1 names itself.
@@ -74,6 +77,8 @@ pub struct LogKey {
 pub struct Authority {
     /// Where it lives.
     pub uri: String,
+    /// Who runs it, as for a [`LogKey`].
+    pub operator: String,
     /// The chain: the one that signs first, the anchor last; at least one.
     pub chain: Vec<Certificate>,
     /// When it was in use.
@@ -168,6 +173,8 @@ struct LogDocument {
     public_key: KeyDocument,
     log_id: LogIdDocument,
     checkpoint_key_id: Option<LogIdDocument>,
+    #[serde(default)]
+    operator: String,
 }
 
 #[derive(Deserialize)]
@@ -191,6 +198,8 @@ struct AuthorityDocument {
     uri: String,
     cert_chain: ChainDocument,
     valid_for: Option<IntervalDocument>,
+    #[serde(default)]
+    operator: String,
 }
 
 #[derive(Deserialize)]
@@ -239,7 +248,16 @@ impl LogDocument {
             }
         };
         let valid_for = interval(self.public_key.valid_for)?;
-        Ok(Some(LogKey { base_url: self.base_url, name, name_with_port, id, checkpoint_key_id, key, valid_for }))
+        Ok(Some(LogKey {
+            base_url: self.base_url,
+            operator: self.operator,
+            name,
+            name_with_port,
+            id,
+            checkpoint_key_id,
+            key,
+            valid_for,
+        }))
     }
 }
 
@@ -256,7 +274,7 @@ impl AuthorityDocument {
             .iter()
             .map(|certificate| Ok(Certificate::from_der(&base64(&certificate.raw_bytes)?)?))
             .collect::<Result<_, TrustedRootError>>()?;
-        Ok(Authority { uri: self.uri, chain, valid_for: interval(self.valid_for)? })
+        Ok(Authority { uri: self.uri, operator: self.operator, chain, valid_for: interval(self.valid_for)? })
     }
 }
 
@@ -311,6 +329,17 @@ mod tests {
         document["tlogs"][0]["publicKey"]["validFor"].as_object_mut().unwrap().remove("start");
         let refused = TrustedRoot::from_json(document.to_string().as_bytes());
         assert!(matches!(refused, Err(TrustedRootError::Missing("a start of validity"))));
+    }
+
+    #[test]
+    fn who_runs_a_log_or_an_authority_is_read_where_it_is_said() {
+        let text = std::str::from_utf8(PUBLIC.trusted_root).unwrap();
+        let mut document: serde_json::Value = serde_json::from_str(text).unwrap();
+        document["tlogs"][1]["operator"] = "one".into();
+        document["timestampAuthorities"][0]["operator"] = "two".into();
+        let root = TrustedRoot::from_json(document.to_string().as_bytes()).unwrap();
+        assert_eq!((root.logs[0].operator.as_str(), root.logs[1].operator.as_str()), ("", "one"));
+        assert_eq!(root.timestamp_authorities[0].operator, "two");
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub const MAX_LOG_ENTRIES: usize = 32;
 pub struct LoggedAt {
     /// The log's URL, from the trusted root.
     pub log_url: String,
+    /// Who runs the log; see [`LogKey::operator`].
+    pub operator: String,
     /// The log's id.
     pub log_id: LogId,
     /// The index over all shards.
@@ -72,7 +74,13 @@ fn check_entry(root: &TrustedRoot, entity: &SignedEntity, entry: &LogEntry) -> R
     }
     // 2.5 The entry is about this signature, this key and this artifact.
     check_binding(entity, entry)?;
-    Ok(LoggedAt { log_url: log.base_url.clone(), log_id: entry.log_id, log_index: entry.log_index, integrated_time })
+    Ok(LoggedAt {
+        log_url: log.base_url.clone(),
+        operator: log.operator.clone(),
+        log_id: entry.log_id,
+        log_index: entry.log_index,
+        integrated_time,
+    })
 }
 
 /// 2.2 again, for an entry without a clock of its own: the log's key was in use at every time that a stamp proves

@@ -13,6 +13,7 @@
 //! | 4 the chain holds at every verified time | `chain` | expired certificates, leaked ephemeral keys |
 //! | 5 a CT log has seen the certificate | `sct` | certificates issued in secret |
 //! | 6 the signature verifies | `signature` | everything else |
+//! | 7 as many operators as demanded have seen it | here | one log or authority that is broken into |
 
 mod chain;
 pub mod content;
@@ -22,6 +23,8 @@ mod sct;
 mod signature;
 pub mod smime;
 pub mod timestamp;
+
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -40,6 +43,22 @@ pub struct Requirements {
     pub sct: SctRequirement,
     /// What to do about a signature without a log entry.
     pub log: LogRequirement,
+    /// Of how many witnesses there must be evidence.
+    pub thresholds: Thresholds,
+}
+
+/// How many different operators must have seen a signature, at least. So one that is broken into never counts as two,
+/// whatever entries, keys and logs it has (CVE-2026-49834, sigstore-go issue 471).
+///
+/// Who an operator is says the trusted root alone. A log or an authority of which it does not say may be run by any of
+/// the others, or by the one behind all that are unnamed: it counts only where no other does. Hosts and keys say
+/// nothing, for one operator has many (log2025-1.rekor.sigstore.dev and rekor.sigstore.dev).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Thresholds {
+    /// Operators of transparency logs. [`LogRequirement::NotYet`] puts it off together with the entries.
+    pub logs: usize,
+    /// Operators of timestamp authorities.
+    pub timestamps: usize,
 }
 
 /// Whether the certificate must have been seen by a CT log.
@@ -170,7 +189,7 @@ impl Verifier {
                 let (logged, stamps) = self.evidence(entity, now)?;
                 signature::check(entity, key)?;
                 let verified = Verified { certificate: None, identity: None, logged, stamps, has_sct: false };
-                require_log(verified, requirements)
+                require_witnesses(verified, requirements)
             }
         }
     }
@@ -221,7 +240,7 @@ impl Verifier {
             }
             Err(refusal) => return Err(refusal.into()),
         }
-        require_log(verified, requirements)
+        require_witnesses(verified, requirements)
     }
 
     /// Steps 2 and 3.
@@ -239,10 +258,37 @@ impl Verifier {
     }
 }
 
-fn require_log(verified: Verified, requirements: Requirements) -> Result<Verified, Unverified> {
-    if !verified.logged.is_empty() || requirements.log == LogRequirement::NotYet {
+/// That there is as much evidence as is demanded; each piece has been proven by now.
+///
+/// The stamps come first: whoever looks for an entry elsewhere because only that is missing may rely on them.
+fn require_witnesses(verified: Verified, requirements: Requirements) -> Result<Verified, Unverified> {
+    let Thresholds { logs, timestamps } = requirements.thresholds;
+    let stamped = distinct(verified.stamps.iter().map(|stamp| stamp.operator.as_str()));
+    let logged = distinct(verified.logged.iter().map(|logged| logged.operator.as_str()));
+    let log_is_due = requirements.log == LogRequirement::Required;
+    let refusal = if stamped < timestamps {
+        let detail = format!("the signature is stamped by {}, and {timestamps} are demanded", operators(stamped));
+        Refusal::new(Reason::TimestampThresholdMissed, detail)
+    } else if log_is_due && logged == 0 {
+        Refusal::new(Reason::LogEntryMissing, "the signature carries no log entry, and needs one")
+    } else if log_is_due && logged < logs {
+        let detail = format!("the signature is logged by {}, and {logs} are demanded", operators(logged));
+        Refusal::new(Reason::LogThresholdMissed, detail)
+    } else {
         return Ok(verified);
-    }
-    let refusal = Refusal::new(Reason::LogEntryMissing, "the signature carries no log entry, and needs one");
+    };
     Err(Unverified { refusal, otherwise: Some(Box::new(verified)) })
+}
+
+/// How many operators are certainly different; see [`Thresholds`].
+fn distinct<'a>(operators: impl Iterator<Item = &'a str>) -> usize {
+    let mut names: BTreeSet<_> = operators.collect();
+    if names.len() > 1 {
+        names.remove("");
+    }
+    names.len()
+}
+
+fn operators(count: usize) -> String {
+    if count == 1 { "1 operator".to_owned() } else { format!("{count} different operators") }
 }

@@ -111,6 +111,8 @@ reasons! {
     CheckpointMismatch = "checkpoint-mismatch", Bad, None;
     /// the log entry is about another signature, key or artifact
     LogEntryMismatch = "log-entry-mismatch", Bad, None;
+    /// the signature is logged by fewer different operators than demanded
+    LogThresholdMissed = "log-threshold-missed", Undecided, Some("gitseal.logThreshold demands so many; ask for a signature that more logs have seen, or demand fewer");
     /// the stamp does not parse
     TimestampMalformed = "timestamp-malformed", Bad, None;
     /// the stamp is over another signature
@@ -119,6 +121,10 @@ reasons! {
     TimestampNotTrusted = "timestamp-not-trusted", Bad, Some("the trusted root must list the timestamp authority");
     /// the stamp's signature or chain does not hold
     TimestampInvalid = "timestamp-invalid", Bad, None;
+    /// the same stamp counts twice
+    TimestampDuplicate = "timestamp-duplicate", Bad, None;
+    /// the signature is stamped by fewer different operators than demanded
+    TimestampThresholdMissed = "timestamp-threshold-missed", Undecided, Some("gitseal.timestampThreshold demands so many; ask for a signature that more authorities have stamped, or demand fewer");
     /// a verified time lies in the future
     TimeInFuture = "time-in-future", Bad, Some("check this machine's clock");
     /// nothing proves when the signature was made

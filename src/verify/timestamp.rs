@@ -1,8 +1,9 @@
 //! Step 3: RFC 3161 stamps, each by an authority of the trusted root that was in use at the time it states.
 //!
 //! Stops: a stamp over another signature; a stamp by an authority that nobody trusts, or outside its window
-//! (TOB-SIGSTORE-11); the first certificate of the bag taken for the signer's (CVE-2026-39984). The authority is one
-//! value, chain and window together, so that one authority's window cannot lend itself to another's stamp.
+//! (TOB-SIGSTORE-11); the first certificate of the bag taken for the signer's (CVE-2026-39984); one stamp given twice
+//! (sigstore-go issue 471). The authority is one value, chain and window together, so that one authority's window cannot
+//! lend itself to another's stamp.
 
 use jiff::Timestamp;
 
@@ -22,6 +23,8 @@ pub struct Stamp {
     pub time: Timestamp,
     /// The authority, from the trusted root.
     pub authority: String,
+    /// Who runs the authority; see [`Authority::operator`].
+    pub operator: String,
 }
 
 /// Check every stamp over `signature`; each must hold.
@@ -29,10 +32,20 @@ pub(super) fn check(authorities: &[Authority], signature: &[u8], tokens: &[Vec<u
     if tokens.len() > MAX_TIMESTAMPS {
         return Err(Refusal::new(Reason::TimestampMalformed, format!("{} stamps are too many", tokens.len())));
     }
-    tokens.iter().map(|token| check_token(authorities, signature, token)).collect()
+    let mut found: Vec<(Stamp, Vec<u8>)> = Vec::new();
+    for token in tokens {
+        let numbered = check_token(authorities, signature, token)?;
+        // By its number: the bytes of a stamp differ by whether its certificate travels along.
+        if found.contains(&numbered) {
+            return Err(Refusal::new(Reason::TimestampDuplicate, "the same stamp is given twice"));
+        }
+        found.push(numbered);
+    }
+    Ok(found.into_iter().map(|(stamp, _)| stamp).collect())
 }
 
-fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Result<Stamp, Refusal> {
+/// The stamp and the number that its authority gave it.
+fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Result<(Stamp, Vec<u8>), Refusal> {
     let token =
         TimestampToken::parse(der).map_err(|error| Refusal::new(Reason::TimestampMalformed, error.to_string()))?;
     // 3.1 The stamp is over the raw bytes of this signature.
@@ -46,9 +59,16 @@ fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Resul
         Refusal::new(Reason::TimestampNotTrusted, "the stamp is by an authority that the trusted root does not list");
     for authority in authorities {
         match check_authority(authority, &token, time) {
-            Ok(true) => return Ok(Stamp { time, authority: authority.uri.clone() }),
+            Ok(true) => {
+                let stamp = Stamp { time, authority: authority.uri.clone(), operator: authority.operator.clone() };
+                return Ok((stamp, token.info().serial.clone()));
+            }
             Ok(false) => {}
-            Err(found) => refusal = found,
+            Err(found) => {
+                // Whoever asks several authorities wants to know which one it was.
+                let name = if authority.uri.is_empty() { "the timestamp authority" } else { &authority.uri };
+                refusal = Refusal::new(found.reason, format!("{name}: {}", found.detail));
+            }
         }
     }
     Err(refusal)
@@ -58,7 +78,7 @@ fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Resul
 fn check_authority(authority: &Authority, token: &TimestampToken, time: Timestamp) -> Result<bool, Refusal> {
     let Some((leaf, issuers)) = signer(authority, token) else { return Ok(false) };
     if !authority.valid_for.contains(time) {
-        let detail = format!("the timestamp authority {} was not in use at {time}", authority.uri);
+        let detail = format!("it was not in use at {time}");
         return Err(Refusal::new(Reason::TimestampNotTrusted, detail));
     }
     // Unsigned bytes that nothing needs would be a second spelling of the same stamp.

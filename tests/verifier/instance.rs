@@ -70,6 +70,7 @@ pub(super) fn log_key(name: &str, key: &PublicKey, valid_for: Interval) -> LogKe
     let id = checkpoint::log_id(name, key);
     LogKey {
         base_url: format!("https://{name}"),
+        operator: String::new(),
         name: name.to_owned(),
         name_with_port: name.to_owned(),
         id,
@@ -100,7 +101,8 @@ impl Instance {
 
         let (ct_log, log_v1, log_v2) = (key(KeyKind::EcdsaP256), key(KeyKind::EcdsaP256), key(KeyKind::Ed25519));
         let chain = |ders: [&[u8]; 2]| ders.map(|der| Certificate::from_der(der).unwrap()).to_vec();
-        let authority = |uri: &str, chain, valid_for| Authority { uri: uri.to_owned(), chain, valid_for };
+        let authority =
+            |uri: &str, chain, valid_for| Authority { uri: uri.to_owned(), operator: String::new(), chain, valid_for };
         let trusted = TrustedRoot {
             logs: vec![log_key(V1_NAME, log_v1.public_key(), wide()), log_key(V2_NAME, log_v2.public_key(), wide())],
             ct_logs: vec![log_key("ct.example", ct_log.public_key(), wide())],

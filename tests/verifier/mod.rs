@@ -9,6 +9,7 @@ mod log_entry;
 mod signatures;
 mod stamps;
 mod vectors;
+mod witnesses;
 
 use gitseal::entity::{SignatureContent, SignedEntity, SignerKey};
 use gitseal::format::log_entry::{InclusionProof, LogEntry};

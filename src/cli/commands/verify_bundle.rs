@@ -20,7 +20,7 @@ use crate::entity::{Artifact, SignedEntity};
 use crate::format::bundle::{Bundle, MAX_BUNDLE_LEN};
 use crate::format::pem;
 use crate::policy::ExpectedIdentities;
-use crate::verify::{Requirements, Verified, Verifier};
+use crate::verify::{Requirements, Verified};
 
 /// No artifact is longer, in bytes: it is held in memory. Of a longer one give the digest.
 const MAX_ARTIFACT_LEN: u64 = 1 << 30;
@@ -73,7 +73,7 @@ impl VerifyBundle {
         let json = input::file(&self.bundle, "the bundle", MAX_BUNDLE_LEN as u64)?;
         let bundle = Bundle::from_json(&json).map_err(|error| CliError::document(&self.bundle, error))?;
         let verdict = from_bundle(bundle, artifact, key).map_err(|error: BundleMismatch| error.to_string());
-        match verdict.and_then(|entity| self.judge(bench.verifier(), &entity, world.now)) {
+        match verdict.and_then(|entity| self.judge(&bench, &entity, world.now)) {
             Ok(verified) => {
                 let signer = verified.identity().map_or_else(
                     || "the given key".to_owned(),
@@ -89,8 +89,9 @@ impl VerifyBundle {
         }
     }
 
-    fn judge(&self, verifier: &Verifier, entity: &SignedEntity, now: jiff::Timestamp) -> Result<Verified, String> {
-        let verified = verifier.verify(entity, Requirements::default(), now);
+    fn judge(&self, bench: &Bench, entity: &SignedEntity, now: jiff::Timestamp) -> Result<Verified, String> {
+        let requirements = Requirements { thresholds: bench.thresholds(), ..Requirements::default() };
+        let verified = bench.verifier().verify(entity, requirements, now);
         let verified = verified.map_err(|unverified| unverified.refusal.to_string())?;
         if self.key.is_some() {
             return Ok(verified);

@@ -37,6 +37,16 @@ pub enum SettingsError {
         /// What it holds.
         value: String,
     },
+    /// Not a number, or one that is too large.
+    #[error("{name} is '{value}', which is no number from 0 to {max}")]
+    Count {
+        /// The key or variable.
+        name: String,
+        /// What it holds.
+        value: String,
+        /// The largest number it may hold.
+        max: usize,
+    },
     /// Not an http or https address.
     #[error("{name} is '{value}', which is no http or https address")]
     Url {
@@ -71,6 +81,7 @@ impl SettingsError {
     pub fn hint(&self) -> String {
         let (SettingsError::Choice { name, .. }
         | SettingsError::Boolean { name, .. }
+        | SettingsError::Count { name, .. }
         | SettingsError::Url { name, .. }
         | SettingsError::NoHome { name }
         | SettingsError::NotUtf8 { name }
@@ -209,6 +220,10 @@ pub struct Settings {
     pub smime_ca_file: Option<PathBuf>,
     /// Whether certificates without an SCT pass.
     pub insecure_ignore_sct: bool,
+    /// How many different operators' logs must have seen a signature.
+    pub log_threshold: usize,
+    /// How many different operators' authorities must have stamped it.
+    pub timestamp_threshold: usize,
     /// Whether the log may be asked.
     pub online_lookup: OnlineLookup,
     /// Certificate authorities for the services' servers, PEM, in place of the system's.
@@ -288,6 +303,8 @@ impl Settings {
             },
             smime_ca_file: reader.path(Name::SmimeCaFile),
             insecure_ignore_sct: reader.boolean(Name::InsecureIgnoreSct),
+            log_threshold: reader.count(Name::LogThreshold),
+            timestamp_threshold: reader.count(Name::TimestampThreshold),
             online_lookup: match reader.text(Name::OnlineLookup).as_deref() {
                 Some("always") => OnlineLookup::Always,
                 Some("never") => OnlineLookup::Never,
@@ -397,6 +414,10 @@ impl Reader<'_> {
         self.noted(name, value)
     }
 
+    fn count(&mut self, name: Name) -> usize {
+        self.text(name).and_then(|value| source::parse_count(value.as_bytes())).unwrap_or(0)
+    }
+
     /// All values; in a variable, one a line.
     fn list(&mut self, name: Name) -> Vec<String> {
         let mut list = Vec::new();
@@ -428,6 +449,9 @@ fn check(setting: &Setting, name: String, value: String) -> Result<String, Setti
         }
         Kind::Url if !(value.starts_with("https://") || value.starts_with("http://")) => {
             Err(SettingsError::Url { name, value })
+        }
+        Kind::Count(max) if source::parse_count(value.as_bytes()).is_none_or(|count| count > max) => {
+            Err(SettingsError::Count { name, value, max })
         }
         _ => Ok(value),
     }

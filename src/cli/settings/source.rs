@@ -61,14 +61,16 @@ pub fn values_of<'a>(setting: &Setting, config: &'a Config, environment: Environ
     let mut values = Vec::new();
     for (section, key) in [("gitsign", setting.gitsign), ("gitseal", setting.gitseal)] {
         let Some(key) = key else { continue };
-        values.extend(config.values(section, key).into_iter().map(|value| {
-            let barred = value.scope == Scope::Repository && !repository_may(setting, value.text.as_deref());
-            SetValue {
+        for value in config.values(section, key) {
+            let before = values.iter().rfind(|before: &&SetValue<'_>| before.standing == Standing::Counts);
+            let before = before.and_then(|before| before.text.as_deref());
+            let barred = value.scope == Scope::Repository && !repository_may(setting, value.text.as_deref(), before);
+            values.push(SetValue {
                 place: Place::Key { section, key, scope: value.scope, origin: value.origin },
                 text: value.text,
                 standing: if barred { Standing::RepositoryMayNot } else { Standing::Counts },
-            }
-        }));
+            });
+        }
     }
     for variable in setting.environment {
         if let Some(value) = environment(variable) {
@@ -97,7 +99,14 @@ fn first_that_counts(setting: &Setting, values: &[SetValue<'_>]) -> usize {
     }
 }
 
-fn repository_may(setting: &Setting, value: Option<&[u8]>) -> bool {
+/// Decimal digits and nothing else.
+pub(super) fn parse_count(text: &[u8]) -> Option<usize> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// Whether a repository may set `setting` to `value`, where the user, or nobody, has set it to `before`.
+fn repository_may(setting: &Setting, value: Option<&[u8]>, before: Option<&[u8]>) -> bool {
     match setting.rule {
         Rule::Anywhere => true,
         Rule::UserOnly => false,
@@ -105,5 +114,9 @@ fn repository_may(setting: &Setting, value: Option<&[u8]>) -> bool {
             parse_boolean(value) == parse_boolean(Some(to.as_bytes()))
         }
         Rule::RepositoryMayTighten(to) => value == Some(to.as_bytes()),
+        Rule::RepositoryMayRaise => {
+            let count = |text: Option<&[u8]>| text.and_then(parse_count);
+            count(value).is_some_and(|wanted| wanted >= count(before).unwrap_or(0))
+        }
     }
 }

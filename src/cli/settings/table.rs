@@ -1,6 +1,8 @@
 //! Every setting there is: its names, its type, who may set it. gitseal-config(5) has one paragraph for each, and a
 //! test holds the two together.
 
+use crate::format::cms::MAX_ATTRIBUTE_VALUES;
+
 /// The settings, in the order of [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
@@ -22,6 +24,10 @@ pub enum Name {
     SmimeCaFile,
     /// Whether old certificates without an SCT pass.
     InsecureIgnoreSct,
+    /// How many logs must have seen a signature.
+    LogThreshold,
+    /// How many authorities must have stamped it.
+    TimestampThreshold,
     /// Whether the log may be asked.
     OnlineLookup,
     /// Who vouches for servers.
@@ -71,6 +77,8 @@ pub enum Kind {
     Url,
     /// git's booleans.
     Boolean,
+    /// A number from 0 to this.
+    Count(usize),
     /// One of these words.
     Choice(&'static [&'static str]),
     /// Never shown.
@@ -86,6 +94,8 @@ pub enum Rule {
     Anywhere,
     /// The repository too, but only to this value, which asks for more or does less.
     RepositoryMayTighten(&'static str),
+    /// The repository too, but only to as much as the user has set, or more.
+    RepositoryMayRaise,
 }
 
 /// One setting.
@@ -117,12 +127,12 @@ impl Setting {
     }
 }
 
-use Kind::{Boolean, Choice, List, Path, Secret, Text, Url};
-use Rule::{Anywhere, RepositoryMayTighten, UserOnly};
+use Kind::{Boolean, Choice, Count, List, Path, Secret, Text, Url};
+use Rule::{Anywhere, RepositoryMayRaise, RepositoryMayTighten, UserOnly};
 
 /// All of them.
 #[rustfmt::skip]
-pub static TABLE: [Setting; 26] = [
+pub static TABLE: [Setting; 28] = [
     own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Choice(&["public", "staging"]), Anywhere),
     own(Name::TrustedRoot, "trustedRoot", &["GITSEAL_TRUSTED_ROOT"], Path, UserOnly),
     own(Name::SigningConfig, "signingConfig", &["GITSEAL_SIGNING_CONFIG"], Path, UserOnly),
@@ -132,6 +142,8 @@ pub static TABLE: [Setting; 26] = [
     own(Name::CertificateOidcIssuerRegexp, "certificateOidcIssuerRegexp", &["GITSEAL_CERTIFICATE_OIDC_ISSUER_REGEXP"], List, UserOnly),
     own(Name::SmimeCaFile, "smimeCaFile", &["GITSEAL_SMIME_CA_FILE"], Path, UserOnly),
     own(Name::InsecureIgnoreSct, "insecureIgnoreSct", &["GITSEAL_INSECURE_IGNORE_SCT"], Boolean, UserOnly),
+    own(Name::LogThreshold, "logThreshold", &["GITSEAL_LOG_THRESHOLD"], Count(MAX_ATTRIBUTE_VALUES), RepositoryMayRaise),
+    own(Name::TimestampThreshold, "timestampThreshold", &["GITSEAL_TIMESTAMP_THRESHOLD"], Count(MAX_ATTRIBUTE_VALUES), RepositoryMayRaise),
     own(Name::OnlineLookup, "onlineLookup", &["GITSEAL_ONLINE_LOOKUP"], Choice(&["auto", "always", "never"]), RepositoryMayTighten("never")),
     own(Name::SslCaInfo, "sslCAInfo", &["SSL_CERT_FILE", "GITSEAL_SSL_CAINFO"], Path, UserOnly),
     own(Name::IdTokenFile, "idTokenFile", &["GITSEAL_ID_TOKEN_FILE"], Path, UserOnly),

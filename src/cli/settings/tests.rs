@@ -90,6 +90,26 @@ fn a_repository_may_choose_an_instance_and_tighten() {
 }
 
 #[test]
+fn a_repository_may_demand_more_witnesses_than_the_user_and_never_fewer() {
+    let demand = |local: &str, users: &str| {
+        let environment: &[(&str, &str)] = if users.is_empty() { &[] } else { &[("GITSEAL_LOG_THRESHOLD", users)] };
+        let (settings, ignored) = load(&[("gitseal.logThreshold", local)], "", environment).unwrap();
+        (settings.log_threshold, ignored.len())
+    };
+    assert_eq!(demand("2", ""), (2, 0));
+    assert_eq!(demand("two", ""), (0, 1));
+    assert_eq!(demand("1", "2"), (2, 0));
+    let both = [("gitseal.timestampThreshold", "3"), ("gitseal.timestampThreshold", "1")];
+    let (settings, ignored) = load(&both, "", &[]).unwrap();
+    assert_eq!((settings.timestamp_threshold, ignored.len()), (3, 1));
+    assert_eq!(load(&both, "'gitseal.timestampThreshold'='2'", &[]).unwrap().0.timestamp_threshold, 2);
+    for bad in ["-1", "17", "1e1", " 1", "99999999999999999999999"] {
+        let error = load(&[], "", &[("GITSEAL_LOG_THRESHOLD", bad)]).unwrap_err();
+        assert!(matches!(error, SettingsError::Count { max: 16, .. }), "{bad}: {error}");
+    }
+}
+
+#[test]
 fn git_minus_c_is_the_users_own_word() {
     let parameters = "'gitseal.certificateidentity'='ann@example.com' 'gitseal.certificateIdentity'='bob@example.com' \
                       'gitseal.insecureIgnoreSct'= 'gitseal.trustedroot'='~/root.json'";

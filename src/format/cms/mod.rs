@@ -24,6 +24,8 @@ pub const MAX_MESSAGE_LEN: usize = 128 * 1024;
 pub const MAX_CERTIFICATES: usize = 16;
 /// The retired layout of January 2023 has nine unsigned attributes.
 pub const MAX_ATTRIBUTES: usize = 32;
+/// No attribute has more values: of log entries and stamps, one for each operator that was asked.
+pub const MAX_ATTRIBUTE_VALUES: usize = 16;
 
 const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2");
 /// The content type of plain data.
@@ -170,7 +172,7 @@ impl SignedData {
         finish(&content, "content")?;
 
         let version = read_version(&mut data)?;
-        let digests = read_set(&mut data, "digestAlgorithms")?;
+        let digests = read_set(&mut data, MAX_CERTIFICATES, "digestAlgorithms")?;
         let mut encapsulated = sequence(read_tlv(&mut data, "encapContentInfo")?, "encapContentInfo")?;
         let content_type = encapsulated.decode().map_err(|_| CmsError::Malformed("eContentType"))?;
         let inner = context(&mut encapsulated, 0, "eContent")?
@@ -186,7 +188,7 @@ impl SignedData {
             None => Vec::new(),
         };
         let has_revocation_lists = context(&mut data, 1, "crls")?.is_some();
-        let signers = read_set(&mut data, "signerInfos")?;
+        let signers = read_set(&mut data, MAX_CERTIFICATES, "signerInfos")?;
         finish(&data, "SignedData")?;
 
         let [signer] = signers.as_slice() else { return Err(CmsError::SignerCount(signers.len())) };
@@ -331,9 +333,17 @@ impl Attribute {
     fn parse(der: &[u8]) -> Result<Self, CmsError> {
         let mut attribute = sequence(der, "attribute")?;
         let id = attribute.decode().map_err(|_| CmsError::Malformed("attribute"))?;
-        let values = read_set(&mut attribute, "attribute")?.into_iter().map(<[u8]>::to_vec).collect();
+        let values = read_set(&mut attribute, MAX_ATTRIBUTE_VALUES, "attribute values")?;
         finish(&attribute, "attribute")?;
-        Ok(Attribute { id, values })
+        Ok(Attribute { id, values: values.into_iter().map(<[u8]>::to_vec).collect() })
+    }
+
+    /// The values of a SET OF in its one spelling: at least one, in DER's order (X.690 section 11.6), none twice. In an
+    /// unsigned attribute anything else could be made of it by anyone.
+    #[must_use]
+    pub fn distinct(&self) -> Option<&[Vec<u8>]> {
+        let is_distinct = !self.values.is_empty() && self.values.is_sorted_by(|one, next| one < next);
+        is_distinct.then_some(&self.values)
     }
 
     /// The only value.
@@ -459,12 +469,12 @@ fn tagged<'a>(reader: &mut SliceReader<'a>, tag: Tag, what: &'static str) -> Res
     Ok(Some(any.value()))
 }
 
-fn read_set<'a>(reader: &mut SliceReader<'a>, what: &'static str) -> Result<Vec<&'a [u8]>, CmsError> {
+fn read_set<'a>(reader: &mut SliceReader<'a>, max: usize, what: &'static str) -> Result<Vec<&'a [u8]>, CmsError> {
     let any: AnyRef<'a> = reader.decode().map_err(|_| CmsError::Malformed(what))?;
     if any.tag() != Tag::Set {
         return Err(CmsError::Malformed(what));
     }
-    elements(any.value(), MAX_CERTIFICATES, what)
+    elements(any.value(), max, what)
 }
 
 fn elements<'a>(set: &'a [u8], max: usize, what: &'static str) -> Result<Vec<&'a [u8]>, CmsError> {
