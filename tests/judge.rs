@@ -4,12 +4,13 @@ use crate::lab::Lab;
 use gitseal::audit::{self, Finding};
 use gitseal::format::git::{ObjectKind, SecondSignature};
 use gitseal::trust::TrustedRoot;
-use gitseal::verify::{Requirements, Verifier};
+use gitseal::verify::{Requirements, Thresholds, Verifier};
 use jiff::Timestamp;
 
 /// One trusted root, and nobody expected.
 pub(crate) struct Judge {
     verifier: Verifier,
+    requirements: Requirements,
     now: Timestamp,
 }
 
@@ -20,20 +21,32 @@ impl Judge {
             verifier: Verifier::new(
                 TrustedRoot::from_json(include_bytes!("../src/trust/embedded/public/trusted_root.json")).unwrap(),
             ),
+            requirements: Requirements::default(),
             now: Timestamp::now(),
         }
     }
 
     /// Believes the sandbox that this lab has run.
     pub(crate) fn sandbox(lab: &Lab) -> Self {
-        let json = std::fs::read(lab.sandbox().join("trusted_root.json")).unwrap();
-        Self { verifier: Verifier::new(TrustedRoot::from_json(&json).unwrap()), now: Timestamp::now() }
+        Self::of(lab, "trusted_root.json", Requirements::default())
+    }
+
+    /// Believes both operators of the sandbox that this lab has run, and demands both.
+    pub(crate) fn two_operators(lab: &Lab) -> Self {
+        let thresholds = Thresholds { logs: 2, timestamps: 2 };
+        Self::of(lab, "trusted_root_two_operators.json", Requirements { thresholds, ..Requirements::default() })
+    }
+
+    fn of(lab: &Lab, document: &str, requirements: Requirements) -> Self {
+        let json = std::fs::read(lab.sandbox().join(document)).unwrap();
+        let verifier = Verifier::new(TrustedRoot::from_json(&json).unwrap());
+        Self { verifier, requirements, now: Timestamp::now() }
     }
 
     pub(crate) fn finding(&self, kind: &str, raw: &[u8]) -> Finding {
         let judge = audit::Judge {
             verifier: &self.verifier,
-            requirements: Requirements::default(),
+            requirements: self.requirements,
             expected: None,
             smime_authorities: &[],
             second_signature: SecondSignature::Refused,

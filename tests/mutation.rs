@@ -259,6 +259,26 @@ fn rearranged(signed: &Signed) -> Vec<Mutant> {
             double(der.signer_info()[attributes].children()[0].children()[1].children());
         });
     }
+    let unsigned = |der: &mut Der, attribute: usize| match der.signer_info().get_mut(6) {
+        Some(attributes) => std::mem::take(attributes.children()[attribute].children()[1].children()),
+        None => Vec::new(),
+    };
+    for attribute in 0..unsigned_count(signed) {
+        let count = unsigned(&mut Der::parse(&signed.der), attribute).len();
+        let mut with = |change: &str, edit: &dyn Fn(&mut Vec<Der>)| {
+            add(format!("values of unsigned attribute {attribute} {change}"), &|der| {
+                let mut values = unsigned(der, attribute);
+                edit(&mut values);
+                *der.signer_info()[6].children()[attribute].children()[1].children() = values;
+            });
+        };
+        with("in reverse", &|values| values.reverse());
+        for value in 0..count {
+            with(&format!("without {value}"), &|values| drop(values.remove(value)));
+            with(&format!("with {value} twice"), &|values| values.insert(value, values[value].clone()));
+            with(&format!("with nothing but {value}"), &|values| *values = vec![values[value].clone(); count]);
+        }
+    }
     for shift in [-1, 1, -600, 600, -86_400, 86_400, i64::MIN, i64::MAX] {
         add(format!("integrated time {shift:+}"), &|der| {
             if let Some(entry) = der.log_entry() {
@@ -274,6 +294,11 @@ fn rearranged(signed: &Signed) -> Vec<Mutant> {
         });
     }
     mutants
+}
+
+/// How many unsigned attributes there are.
+fn unsigned_count(signed: &Signed) -> usize {
+    Der::parse(&signed.der).signer_info().get_mut(6).map_or(0, |attributes| attributes.children().len())
 }
 
 fn double(parts: &mut Vec<Der>) {
@@ -444,6 +469,22 @@ fn no_mutant_of_a_sandbox_signature_is_good() {
     let lab = Lab::new();
     let objects = sandbox_objects(&lab);
     mutate(&Judge::sandbox(&lab), &objects, "sandbox objects: v1, v2, stamped, tag, SHA-256");
+}
+
+/// Several entries and stamps, all of them demanded: nothing of them may be missing, moved, or there twice.
+#[test]
+fn no_mutant_of_a_signature_with_two_operators_is_good() {
+    let lab = Lab::new();
+    lab.shell(
+        "cd ~; gitseal init --global >/dev/null; git init -q two; cd two
+        export GITSEAL_TRUSTED_ROOT=$GITSEAL_SANDBOX_DIR/trusted_root_two_operators.json
+        export GITSEAL_SIGNING_CONFIG=$GITSEAL_SANDBOX_DIR/signing_config_two_operators.json
+        for name in one two; do
+            git commit -q -S --allow-empty -m $name; git cat-file commit HEAD >$name
+        done",
+    );
+    let cut = |name: &str| Signed::cut(name, "commit", &std::fs::read(lab.home().join("two").join(name)).unwrap());
+    mutate(&Judge::two_operators(&lab), &["one", "two"].map(cut), "sandbox objects with two operators");
 }
 
 /// A few of each kind once more through git itself, which reads status lines and nothing else.

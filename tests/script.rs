@@ -46,6 +46,8 @@ sessions! {
     merge
     merge_fail
     online
+    operators
+    operators_fail
     protocol
     push
     push_fail

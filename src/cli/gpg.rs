@@ -62,7 +62,8 @@ fn make_signature(
     }
     let signer = Signer::of(&signed.certificate, &signed.identity.subject, Some(signed.signing_time));
     StatusLines::created(&signer).write(status).map_err(|error| CliError::io("write the status lines", error))?;
-    streams.note(&format!("gitseal: signed as {}, log entry {}", signed.identity.subject, signed.log_index));
+    let indices: Vec<String> = signed.log_indices.iter().map(u64::to_string).collect();
+    streams.note(&format!("gitseal: signed as {}, log entry {}", signed.identity.subject, indices.join(" and ")));
     Ok(())
 }
 

@@ -6,7 +6,7 @@
 
 use crate::crypto::{HashAlgorithm, SignatureScheme};
 use crate::format::cms::build::{self, BuildError, Evidence};
-use crate::format::cms::{CmsError, SignedData, TIME_STAMP_TOKEN, TRANSPARENCY_LOG_ENTRY};
+use crate::format::cms::{Attribute, CmsError, SignedData, TIME_STAMP_TOKEN, TRANSPARENCY_LOG_ENTRY};
 use crate::format::experimental::{self, ExperimentalError};
 use crate::format::log_entry::{self, EntryKind, LogEntry, LoggedKey};
 use crate::format::tle::{self, TleError};
@@ -26,7 +26,10 @@ pub enum EntityError {
     /// The content travels along; git signatures are detached.
     #[error("the signature is not detached")]
     Attached,
-    /// A log entry or stamp that is there but not exactly once.
+    /// Log entries or stamps that are not in DER's order, or one that is there twice.
+    #[error("the values of an unsigned attribute are not in DER's order, each once")]
+    NotDistinct,
+    /// A part of the layout of January 2023 that is there but not exactly once.
     #[error("an unsigned attribute does not have exactly one value")]
     NotSingle,
     /// An attribute that nothing here knows: a place for bytes that nobody signed.
@@ -63,14 +66,11 @@ pub fn from_cms(message: &SignedData) -> Result<SignedEntity, EntityError> {
     if !message.is_canonical || scheme != Some(SignatureScheme::EcdsaSha256) {
         return Err(EntityError::NotCanonical);
     }
-    let timestamps = match signer.unsigned_attribute(TIME_STAMP_TOKEN) {
-        Some(attribute) => vec![attribute.single().ok_or(EntityError::NotSingle)?.to_vec()],
-        None => Vec::new(),
-    };
-    let log_entries = match log_entry(message, &leaf)? {
-        Some(entry) if entry.inclusion_proof.is_none() => return Err(EntityError::ProofMissing),
-        entry => entry.into_iter().collect(),
-    };
+    let timestamps = values(signer.unsigned_attribute(TIME_STAMP_TOKEN))?.to_vec();
+    let log_entries = log_entries(message, &leaf)?;
+    if log_entries.iter().any(|entry| entry.inclusion_proof.is_none()) {
+        return Err(EntityError::ProofMissing);
+    }
     let chain = message.certificates.iter().filter(|other| other.der() != leaf.der()).cloned().collect();
     Ok(SignedEntity {
         artifact: Artifact::Bytes(signer.signed_attributes.clone()),
@@ -84,7 +84,8 @@ pub fn from_cms(message: &SignedData) -> Result<SignedEntity, EntityError> {
     })
 }
 
-/// The CMS message of an entity whose artifact is a SET OF signed attributes; the body of its entry is left out.
+/// The CMS message of an entity whose artifact is a SET OF signed attributes; the bodies of its entries are left out.
+/// Several entries, or several stamps, are the values of one attribute; one alone is what gitsign writes and reads.
 ///
 /// # Errors
 /// [`BuildError`] when a part is not what it should be.
@@ -92,38 +93,43 @@ pub fn to_cms(
     signed_attributes: &[u8],
     leaf: &Certificate,
     signature: &[u8],
-    entry: Option<&LogEntry>,
-    time_stamp: Option<&[u8]>,
+    log_entries: &[LogEntry],
+    time_stamps: &[Vec<u8>],
 ) -> Result<Vec<u8>, BuildError> {
-    let entry = entry.map(tle::encode);
-    let evidence = Evidence { log_entry: entry.as_deref(), time_stamp };
+    let evidence = Evidence { log_entries: log_entries.iter().map(tle::encode).collect(), time_stamps };
     build::detached_signature(signed_attributes, leaf, signature, &evidence)
 }
 
-fn log_entry(message: &SignedData, leaf: &Certificate) -> Result<Option<LogEntry>, EntityError> {
+/// The values of an unsigned attribute; none without it.
+fn values(attribute: Option<&Attribute>) -> Result<&[Vec<u8>], EntityError> {
+    attribute.map_or(Ok(&[]), |attribute| attribute.distinct().ok_or(EntityError::NotDistinct))
+}
+
+fn log_entries(message: &SignedData, leaf: &Certificate) -> Result<Vec<LogEntry>, EntityError> {
     const OCTET_STRING: u8 = 0x04;
     let signer = &message.signer;
     let body = |kind| rebuild_body(kind, &signer.signed_attributes, &signer.signature, leaf);
     let known = [TIME_STAMP_TOKEN, TRANSPARENCY_LOG_ENTRY];
     let others: Vec<_> = signer.unsigned_attributes.iter().filter(|one| !known.contains(&one.id)).collect();
-    let entry = signer.unsigned_attribute(TRANSPARENCY_LOG_ENTRY);
-    let value = entry.map(|entry| entry.single().ok_or(EntityError::NotSingle)).transpose()?;
-    match value {
-        // The layout of January 2023 has something else than an OCTET STRING at this number.
-        Some(value) if value.first() != Some(&OCTET_STRING) => {
-            let mut fields = Vec::new();
-            for attribute in signer.unsigned_attributes.iter().filter(|one| one.id != TIME_STAMP_TOKEN) {
-                fields.push((attribute.id, attribute.single().ok_or(EntityError::NotSingle)?));
-            }
-            if let Some((id, _)) = fields.iter().find(|(id, _)| id.parent() != TRANSPARENCY_LOG_ENTRY.parent()) {
-                return Err(EntityError::UnknownAttribute(id.to_string()));
-            }
-            Ok(Some(experimental::decode(fields, body)?))
+    let values = values(signer.unsigned_attribute(TRANSPARENCY_LOG_ENTRY))?;
+    // The layout of January 2023 has something else than an OCTET STRING at this number.
+    if values.first().is_some_and(|value| value.first() != Some(&OCTET_STRING)) {
+        let mut fields = Vec::new();
+        for attribute in signer.unsigned_attributes.iter().filter(|one| one.id != TIME_STAMP_TOKEN) {
+            fields.push((attribute.id, attribute.single().ok_or(EntityError::NotSingle)?));
         }
-        _ if !others.is_empty() => Err(EntityError::UnknownAttribute(others[0].id.to_string())),
-        Some(value) => Ok(Some(tle::decode(crate::format::octet_string(value).ok_or(TleError::Malformed)?, body)?)),
-        None => Ok(None),
+        if let Some((id, _)) = fields.iter().find(|(id, _)| id.parent() != TRANSPARENCY_LOG_ENTRY.parent()) {
+            return Err(EntityError::UnknownAttribute(id.to_string()));
+        }
+        return Ok(vec![experimental::decode(fields, body)?]);
     }
+    if let Some(other) = others.first() {
+        return Err(EntityError::UnknownAttribute(other.id.to_string()));
+    }
+    let decode = |value: &Vec<u8>| {
+        tle::decode(crate::format::octet_string(value).ok_or(TleError::Malformed)?, body).map_err(EntityError::from)
+    };
+    values.iter().map(decode).collect()
 }
 
 /// The body that a log made of this signature; only the two kinds of hashedrekord log a message signature.
@@ -137,5 +143,52 @@ pub fn rebuild_body(kind: EntryKind, signed_attributes: &[u8], signature: &[u8],
             log_entry::hashedrekord_v002(&digest, signature, &key, details)
         }
         _ => log_entry::hashedrekord_v001(&digest, signature, &leaf.to_pem()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::cms::MAX_ATTRIBUTE_VALUES;
+
+    /// A message with stamps that are as long as each other, which nobody has looked at yet.
+    fn message(stamps: impl IntoIterator<Item = u8>) -> Vec<u8> {
+        let leaf = include_bytes!("../../tests/vectors/timestamp/openssl-p256-sha512/tsa.der");
+        let leaf = Certificate::from_der(leaf).unwrap();
+        let attributes = build::signed_attributes(&[7; 32], jiff::Timestamp::UNIX_EPOCH).unwrap();
+        let stamps: Vec<_> = stamps.into_iter().map(stamp).collect();
+        to_cms(&attributes, &leaf, b"signature", &[], &stamps).unwrap()
+    }
+
+    fn stamp(number: u8) -> Vec<u8> {
+        [&[0x04, 0x07], "stamp ".as_bytes(), &[number]].concat()
+    }
+
+    fn stamps(message: &[u8]) -> Result<Vec<Vec<u8>>, EntityError> {
+        Ok(from_cms(&SignedData::parse(message)?)?.material.timestamps)
+    }
+
+    /// The message with its stamps, which were made in order, in this one.
+    fn reordered(message: &[u8], order: [u8; 2]) -> Vec<u8> {
+        let (old, new) = ([stamp(1), stamp(2)].concat(), order.map(stamp).concat());
+        let at = message.windows(old.len()).position(|window| window == old).unwrap();
+        [&message[..at], &new, &message[at + old.len()..]].concat()
+    }
+
+    #[test]
+    fn several_values_are_read_in_their_one_order() {
+        let two = message([2, 1]);
+        assert_eq!(stamps(&two), Ok(vec![stamp(1), stamp(2)]));
+        for order in [[2, 1], [1, 1], [2, 2]] {
+            assert_eq!(stamps(&reordered(&two, order)), Err(EntityError::NotDistinct), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn more_values_than_anybody_needs_are_refused() {
+        let most = MAX_ATTRIBUTE_VALUES as u8;
+        assert_eq!(stamps(&message(0..most)).map(|found| found.len()), Ok(MAX_ATTRIBUTE_VALUES));
+        let error = EntityError::Cms(CmsError::TooMuch("attribute values"));
+        assert_eq!(stamps(&message(0..=most)), Err(error));
     }
 }

@@ -1,11 +1,12 @@
 //! Why nothing was signed: one line that says what happened, one that says what to do.
 
 use crate::credential::CredentialError;
+use crate::format::cms::MAX_ATTRIBUTE_VALUES;
 use crate::format::cms::build::BuildError;
 use crate::format::git::ObjectError;
 use crate::service::ServiceError;
 use crate::trust::SelectError;
-use crate::verify::Refusal;
+use crate::verify::{Reason, Refusal};
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +17,13 @@ pub enum SignError {
     /// The signing config does not give the services that are needed.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// The signing config wants the signature in no log, or in several. A git signature carries exactly one entry.
-    #[error("the signing config asks for {0} transparency logs, and a git signature carries one entry")]
+    /// The signing config wants the signature in no log, or in more than a signature can carry entries of.
+    #[error(
+        "the signing config asks for {0} transparency logs; a git signature carries 1 to {MAX_ATTRIBUTE_VALUES} entries"
+    )]
     LogCount(usize),
-    /// The signing config wants several stamps.
-    #[error("the signing config asks for {0} timestamps, and a git signature carries one")]
+    /// The signing config wants more stamps than a signature can carry.
+    #[error("the signing config asks for {0} timestamps; a git signature carries at most {MAX_ATTRIBUTE_VALUES}")]
     StampCount(usize),
     /// Rekor v2 has no clock, and nobody else is there to say when the signature was made.
     #[error("the transparency log has no clock, and the signing config names no timestamp authority")]
@@ -54,12 +57,16 @@ impl SignError {
             SignError::Service(error) => error.hint(),
             SignError::Select(_) => "update the signing config, or update gitseal if it is too old for it",
             SignError::LogCount(_) | SignError::StampCount(_) => {
-                "use a signing config that selects one transparency log and at most one timestamp authority"
+                "use a signing config that selects at least one transparency log, and fewer of each"
             }
             SignError::NoClock => "add a timestamp authority to the signing config, or sign with Rekor v1",
             SignError::NotSearchable => "set gitseal.rekorMode=offline, or sign with Rekor v1",
             SignError::Object(_) => "set gitseal.rekorMode=offline, which embeds the entry instead",
             SignError::Build(_) => "check this machine's clock",
+            SignError::Refused(Refusal {
+                reason: Reason::LogThresholdMissed | Reason::TimestampThresholdMissed,
+                ..
+            }) => "the trusted root must name the operator of each log and authority that the signing config selects",
             SignError::Refused(refusal) => refusal.reason.hint().unwrap_or(
                 "a service answered with evidence that does not hold; nothing was signed, report it to its operator",
             ),

@@ -1,7 +1,7 @@
 //! Signatures over commits, tags and push certificates, as git's x509 format wants them (DESIGN section 4).
 //!
 //! A detached CMS in PEM whose signed attributes are the artifact: their DER is what the key signs, what the log logs
-//! and what a Sigstore bundle would name. Log entry and stamp travel in unsigned attributes.
+//! and what a Sigstore bundle would name. Log entries and stamps travel in unsigned attributes.
 
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ use crate::format::pem;
 use crate::format::x509::{Certificate, Identity};
 use crate::service::{Fulcio, IdToken, Session, wait};
 use crate::trust::Instance;
-use crate::verify::{LogRequirement, Reason, Refusal, Requirements, Verified, Verifier, content};
+use crate::verify::{LogRequirement, Reason, Refusal, Requirements, Thresholds, Verified, Verifier, content};
 
 /// Where the log entry goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -42,8 +42,8 @@ pub struct Signed {
     pub identity: Identity,
     /// The signing time in the signed attributes, by our clock.
     pub signing_time: Timestamp,
-    /// The index of its entry over all shards of the log.
-    pub log_index: u64,
+    /// The indices of its entries, one for each log, over all shards of the log.
+    pub log_indices: Vec<u64>,
 }
 
 /// Signs git's payloads with the services of one instance.
@@ -87,7 +87,7 @@ impl<'a> GitSigner<'a> {
         let now = (self.clock)();
         let config = &self.instance.signing_config;
         let witnesses = Witnesses::select(config, now)?;
-        if self.entry_place == EntryPlace::LogOnly && !witnesses.log_is_searchable {
+        if self.entry_place == EntryPlace::LogOnly && !witnesses.logs_are_searchable {
             return Err(SignError::NotSearchable);
         }
         Ok((Fulcio::at(&config.authority(now)?.url)?, witnesses))
@@ -104,25 +104,26 @@ impl<'a> GitSigner<'a> {
         let attributes = build::signed_attributes(&sha256(payload), signing_time)?;
         let signature = credential.sign(&attributes);
         let certificate = credential.certificate();
-        let (armour, entry) = match self.entry_place {
+        let thresholds = witnesses.thresholds();
+        let (armour, entries) = match self.entry_place {
             EntryPlace::Embedded => {
                 let evidence = witnesses.log_and_stamp(session, &attributes, &signature, certificate).await;
-                let (entry, stamp) = evidence?;
-                let cms = to_cms(&attributes, certificate, &signature, Some(&entry), stamp.as_deref())?;
-                self.judge(&cms, payload, LogRequirement::Required)?;
-                (pem::encode(SIGNED_MESSAGE, &cms), entry)
+                let (entries, stamps) = evidence?;
+                let cms = to_cms(&attributes, certificate, &signature, &entries, &stamps)?;
+                self.judge(&cms, payload, LogRequirement::Required, thresholds)?;
+                (pem::encode(SIGNED_MESSAGE, &cms), entries)
             }
             EntryPlace::LogOnly => {
-                // The stamp is part of the object, so it must be there before the object has an id.
-                let stamp = witnesses.stamp(session, &signature).await?;
-                let cms = to_cms(&attributes, certificate, &signature, None, stamp.as_deref())?;
+                // The stamps are part of the object, so they must be there before the object has an id.
+                let stamps = witnesses.stamp(session, &signature).await?;
+                let cms = to_cms(&attributes, certificate, &signature, &[], &stamps)?;
                 let armour = pem::encode(SIGNED_MESSAGE, &cms);
                 let id = signed_object::id(payload, &armour)?;
                 let signature = credential.sign(id.as_bytes());
-                let entry = witnesses.log(session, id.as_bytes(), &signature, certificate).await?;
-                self.judge(&cms, payload, LogRequirement::NotYet)?;
-                self.judge_logged_id(id, signature, certificate, &entry)?;
-                (armour, entry)
+                let entries = witnesses.log(session, id.as_bytes(), &signature, certificate).await?;
+                self.judge(&cms, payload, LogRequirement::NotYet, thresholds)?;
+                self.judge_logged_id(id, signature, certificate, &entries, thresholds)?;
+                (armour, entries)
             }
         };
         Ok(Signed {
@@ -130,28 +131,35 @@ impl<'a> GitSigner<'a> {
             certificate: certificate.clone(),
             identity: credential.identity().clone(),
             signing_time,
-            log_index: entry.log_index,
+            log_indices: entries.iter().map(|entry| entry.log_index).collect(),
         })
     }
 
     /// Judge the very bytes that git will get, as any reader will: parsed again, and bound to the payload.
-    fn judge(&self, cms: &[u8], payload: &[u8], log: LogRequirement) -> Result<Verified, SignError> {
+    fn judge(
+        &self,
+        cms: &[u8],
+        payload: &[u8],
+        log: LogRequirement,
+        thresholds: Thresholds,
+    ) -> Result<Verified, SignError> {
         let malformed = |error: &dyn std::fmt::Display| {
             SignError::Refused(Refusal::new(Reason::SignatureMalformed, error.to_string()))
         };
         let message = SignedData::parse(cms).map_err(|error| malformed(&error))?;
         content::check(&message, payload).map_err(SignError::Refused)?;
         let entity = from_cms(&message).map_err(|error| malformed(&error))?;
-        self.verify(&entity, log)
+        self.verify(&entity, log, thresholds)
     }
 
-    /// Judge the entry about the object's id as a reader will who has looked it up.
+    /// Judge the entries about the object's id as a reader will who has looked them up.
     fn judge_logged_id(
         &self,
         id: String,
         signature: Vec<u8>,
         certificate: &Certificate,
-        entry: &LogEntry,
+        entries: &[LogEntry],
+        thresholds: Thresholds,
     ) -> Result<Verified, SignError> {
         let entity = SignedEntity {
             artifact: Artifact::Bytes(id.into_bytes()),
@@ -159,15 +167,21 @@ impl<'a> GitSigner<'a> {
             material: VerificationMaterial {
                 signer: SignerKey::Certificate(Box::new(certificate.clone())),
                 chain: Vec::new(),
-                log_entries: vec![entry.clone()],
+                log_entries: entries.to_vec(),
                 timestamps: Vec::new(),
             },
         };
-        self.verify(&entity, LogRequirement::Required)
+        // The stamps are over the other signature.
+        self.verify(&entity, LogRequirement::Required, Thresholds { timestamps: 0, ..thresholds })
     }
 
-    fn verify(&self, entity: &SignedEntity, log: LogRequirement) -> Result<Verified, SignError> {
-        let requirements = Requirements { log, ..Requirements::default() };
+    fn verify(
+        &self,
+        entity: &SignedEntity,
+        log: LogRequirement,
+        thresholds: Thresholds,
+    ) -> Result<Verified, SignError> {
+        let requirements = Requirements { log, thresholds, ..Requirements::default() };
         let verified = self.verifier.verify(entity, requirements, (self.clock)() + CLOCK_SKEW);
         verified.map_err(|unverified| SignError::Refused(unverified.refusal))
     }

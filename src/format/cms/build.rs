@@ -26,13 +26,13 @@ const ECDSA_WITH_SHA256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.84
 #[error("the CMS message could not be encoded: {0}")]
 pub struct BuildError(&'static str);
 
-/// What goes into the unsigned attributes.
+/// What goes into the unsigned attributes: for each kind one attribute, with a value for each piece.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence<'a> {
-    /// A TransparencyLogEntry in protobuf, without its body.
-    pub log_entry: Option<&'a [u8]>,
-    /// A TimeStampToken in DER, over the signature.
-    pub time_stamp: Option<&'a [u8]>,
+    /// TransparencyLogEntry messages in protobuf, without their bodies.
+    pub log_entries: Vec<Vec<u8>>,
+    /// TimeStampTokens in DER, over the signature (RFC 3161 appendix A; several values as in RFC 5126 section 6.1.1).
+    pub time_stamps: &'a [Vec<u8>],
 }
 
 /// The DER of the SET OF signed attributes: the bytes to sign (RFC 5652 section 5.4).
@@ -89,14 +89,18 @@ pub fn detached_signature(
 }
 
 fn unsigned_attributes(evidence: &Evidence<'_>) -> Result<Option<SetOfVec<Attribute>>, BuildError> {
+    let octets = |entry: &Vec<u8>| OctetString::new(entry.as_slice()).and_then(|octets| Any::encode_from(&octets));
+    let entries = evidence.log_entries.iter().map(octets).collect::<Result<Vec<_>, _>>();
+    let entries = entries.map_err(|_| BuildError("log entry"))?;
+    let tokens = evidence.time_stamps.iter().map(|token| Any::from_der(token)).collect::<Result<Vec<_>, _>>();
+    let tokens = tokens.map_err(|_| BuildError("time stamp"))?;
     let mut attributes = Vec::new();
-    if let Some(entry) = evidence.log_entry {
-        let octets = OctetString::new(entry).map_err(|_| BuildError("log entry"))?;
-        attributes.push(attribute(TRANSPARENCY_LOG_ENTRY, &octets)?);
-    }
-    if let Some(token) = evidence.time_stamp {
-        let token = Any::from_der(token).map_err(|_| BuildError("time stamp"))?;
-        attributes.push(attribute(TIME_STAMP_TOKEN, &token)?);
+    for (oid, values) in [(TRANSPARENCY_LOG_ENTRY, entries), (TIME_STAMP_TOKEN, tokens)] {
+        if !values.is_empty() {
+            // Sorts them, and refuses one that is there twice.
+            let values = SetOfVec::try_from(values).map_err(|_| BuildError("the same evidence twice"))?;
+            attributes.push(Attribute { oid, values });
+        }
     }
     if attributes.is_empty() { Ok(None) } else { set(attributes).map(Some) }
 }
