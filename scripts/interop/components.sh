@@ -152,6 +152,17 @@ need_node() {
     export NODE_PATH
 }
 
+# --- Our own TUF client on the command line of the tuf-conformance suite ------------------------------------------------
+
+# need_tuf_client: sets TUF_CLIENT
+need_tuf_client() {
+    local top
+    top=$(cd "$INTEROP_DIR/../.." && pwd)
+    (cd "$top" && cargo build --quiet --locked --example tuf-client) || return 1
+    TUF_CLIENT=${CARGO_TARGET_DIR:-$top/target}/debug/examples/tuf-client
+    export TUF_CLIENT
+}
+
 # --- What a system has anyway -----------------------------------------------------------------------------------------
 
 need_openssl() {
