@@ -34,8 +34,10 @@ const TRUSTED_ROOT: &str = "trusted_root.json";
 const SIGNING_CONFIG: &str = "signing_config.v0.2.json";
 /// The targets that are kept, and how long each may be, in bytes.
 const DOCUMENTS: [(&str, usize); 2] = [(TRUSTED_ROOT, MAX_TRUSTED_ROOT_LEN), (SIGNING_CONFIG, MAX_CONFIG_LEN)];
+/// No more delegated roles are kept; what is not kept is fetched again. A search for a target visits fewer.
+const MAX_ROLES: usize = 256;
 /// No cache holds more files of metadata.
-const MAX_FILES: usize = 64;
+const MAX_FILES: usize = 2 * MAX_ROLES;
 
 /// What a TUF repository says about its Sigstore, and what that rests on.
 #[derive(Debug, Clone)]
@@ -233,11 +235,9 @@ impl TrustCache {
             }
         }
         for name in self.names("", MAX_FILES)? {
-            let role = name.strip_suffix(".json").and_then(unquote);
-            let Some(role) = role.filter(|role| !["root", "timestamp", "snapshot"].contains(&role.as_str())) else {
-                continue;
-            };
-            if let Some(file) = self.file(&name, MAX_TARGETS_LEN)? {
+            if let Some(role) = role_of(&name)
+                && let Some(file) = self.file(&name, MAX_TARGETS_LEN)?
+            {
                 files.targets.insert(role, file);
             }
         }
@@ -257,7 +257,15 @@ impl TrustCache {
         for (path, _) in DOCUMENTS {
             self.replace(&format!("targets/{path}"), files.contents.get(path))?;
         }
-        for (role, file) in &files.targets {
+        let (top, delegated): (Vec<_>, Vec<_>) = files.targets.iter().partition(|(role, _)| *role == "targets");
+        let kept: Vec<_> = top.into_iter().chain(delegated.into_iter().take(MAX_ROLES)).collect();
+        for name in self.names("", usize::MAX)? {
+            let role = role_of(&name);
+            if role.is_some_and(|role| !kept.iter().any(|(kept, _)| **kept == role)) {
+                self.replace(&name, None)?;
+            }
+        }
+        for (role, file) in kept {
             self.replace(&format!("{}.json", quote(role)), Some(file))?;
         }
         self.replace("snapshot.json", files.snapshot.as_ref())?;
@@ -322,6 +330,12 @@ impl TrustCache {
     fn failed(&self, action: &str, error: io::Error) -> CliError {
         CliError::io(format!("{action} the trust cache in {}", self.folder.display()), error)
     }
+}
+
+/// The targets role that the file of this name is the metadata of.
+fn role_of(name: &str) -> Option<String> {
+    let role = name.strip_suffix(".json").and_then(unquote)?;
+    (!["root", "timestamp", "snapshot"].contains(&role.as_str())).then_some(role)
 }
 
 /// What [`quote`] made a name of; nothing else is a name.

@@ -13,7 +13,7 @@ use crate::net::{Request, Url};
 use crate::trust::metadata_files::{
     MAX_ROOT_LEN, MAX_ROOTS, MAX_SNAPSHOT_LEN, MAX_TARGETS_LEN, MAX_TIMESTAMP_LEN, MetadataFiles,
 };
-use crate::trust::tuf::{Freshness, RoleName, Search, Step, TrustedSet, TufError};
+use crate::trust::tuf::{Freshness, RoleName, Search, Step, TrustedSet, TufError, readable};
 
 /// How long an update may take, all files together: a person waits for it, but also whoever is behind a slow proxy.
 pub const UPDATE_TIME: std::time::Duration = std::time::Duration::from_secs(60);
@@ -231,7 +231,7 @@ impl TufRepository {
             match search.step(set) {
                 Step::Found(target) => return Ok(target),
                 Step::NotFound => {
-                    return Err(UpdateError::NotListed { host: self.metadata.host(), path: path.to_owned() });
+                    return Err(UpdateError::NotListed { host: self.metadata.host(), path: readable(path) });
                 }
                 Step::Load(delegation) => self.refresh_delegated(session, set, files, &delegation).await?,
             }
@@ -279,13 +279,13 @@ impl TufRepository {
         limit: usize,
     ) -> Result<Vec<u8>, UpdateError> {
         let length = usize::try_from(target.length).ok().filter(|length| *length <= limit);
-        let length = length.ok_or_else(|| UpdateError::TooLong { path: path.to_owned(), limit })?;
+        let length = length.ok_or_else(|| UpdateError::TooLong { path: readable(path), limit })?;
         let url = self.targets.endpoint(&target_path(path, target, set)?);
         // Endless data: not one byte more than is listed.
         let content = self.get(session, &url, length).await?;
         content
             .filter(|content| target.describes(content))
-            .ok_or_else(|| UpdateError::Content { host: self.targets.host(), path: path.to_owned() })
+            .ok_or_else(|| UpdateError::Content { host: self.targets.host(), path: readable(path) })
     }
 
     async fn metadata(&self, session: Session<'_>, name: &str, limit: usize) -> Result<Option<Vec<u8>>, UpdateError> {
@@ -335,9 +335,9 @@ fn limit(wanted: &MetadataFile, limit: usize) -> usize {
 /// only mean another file than the one that is named.
 fn target_path(path: &str, target: &TargetFile, set: &TrustedSet) -> Result<String, UpdateError> {
     let segments: Vec<&str> = path.split('/').collect();
-    let [folders @ .., name] = &segments[..] else { return Err(UpdateError::Path(path.to_owned())) };
+    let [folders @ .., name] = &segments[..] else { return Err(UpdateError::Path(path.chars().take(100).collect())) };
     if segments.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
-        return Err(UpdateError::Path(path.to_owned()));
+        return Err(UpdateError::Path(path.chars().take(100).collect()));
     }
     let folders: String = folders.iter().map(|folder| format!("/{}", quote(folder))).collect();
     let hash = target.hashes.first().filter(|_| set.root().signed.consistent_snapshot);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::tuf::{RoleName, Search, Step, TrustedSet, TufError};
+use super::tuf::{RoleName, Search, Step, TrustedSet, TufError, readable};
 
 /// No root is longer, in bytes; the public one has 6 KiB. The bounds are those of python-tuf, so that what its users
 /// can publish can be read here.
@@ -95,7 +95,7 @@ impl MetadataFiles {
                 Step::Found(target) => {
                     let Some(content) = self.contents.get(path) else { return Ok(None) };
                     if !target.describes(content) {
-                        return Err(JudgeError::Content(path.to_owned()));
+                        return Err(JudgeError::Content(readable(path)));
                     }
                     return Ok(Some(content));
                 }

@@ -467,7 +467,8 @@ fn check_rollback(role: &RoleName, what: &str, found: u64, trusted: u64) -> Resu
     Err(TufError::Rollback { role: role.clone(), what: readable(what), found, trusted })
 }
 
-/// A name out of metadata, for people.
-fn readable(name: &str) -> String {
+/// A name out of metadata, or of a target, for people: cut short, and without what could steer a terminal.
+#[must_use]
+pub fn readable(name: &str) -> String {
     name.chars().take(100).collect::<String>().escape_debug().to_string()
 }

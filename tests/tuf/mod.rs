@@ -552,3 +552,30 @@ fn the_histories_of_the_public_instances_are_followed() {
     assert_eq!(history("public-roots").last_key_value().unwrap().1, gitseal::trust::embedded::PUBLIC.root);
     assert_eq!(history("staging-roots").last_key_value().unwrap().1, gitseal::trust::embedded::STAGING.root);
 }
+
+#[test]
+fn a_target_without_a_known_digest_is_not_to_be_had_and_the_others_are_fail() {
+    let mut repository = Repository::new();
+    repository.contents.insert("odd".to_owned(), b"odd".to_vec());
+    repository.targets["targets"]["odd"] = json!({ "length": 3, "hashes": { "whirlpool": "00" } });
+    assert!(matches!(find(&repository, "odd"), Err(JudgeError::Content(_))));
+    assert!(find(&repository, "trusted_root.json").unwrap().is_some());
+}
+
+#[test]
+fn a_cache_never_holds_more_than_it_reads_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = TrustCache::at(folder.path());
+    let mut files = Repository::new().files();
+    for at in 0..2000 {
+        files.targets.insert(format!("bin-{at}"), b"{}".to_vec());
+    }
+    cache.write(&files).unwrap();
+    let kept = cache.read().unwrap();
+    assert_eq!(kept.targets.len(), 257);
+    assert_eq!(kept.targets["targets"], files.targets["targets"]);
+    // What is not asked for any more goes.
+    files.targets.retain(|role, _| role == "targets");
+    cache.write(&files).unwrap();
+    assert_eq!(cache.read().unwrap(), files);
+}

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::json::Json;
 use super::key::Key;
 use super::pattern::PathPattern;
+use super::quote;
 use crate::crypto::digest::{hex, unhex};
 use crate::crypto::{Digest, HashAlgorithm, sha256};
 
@@ -17,8 +18,8 @@ use crate::crypto::{Digest, HashAlgorithm, sha256};
 pub const MAX_SIGNATURES: usize = 256;
 /// No role has more keys.
 pub const MAX_ROLE_KEYS: usize = 256;
-/// No name of a role is longer, in bytes: percent-encoded it must fit into a file name.
-pub const MAX_ROLE_NAME_LEN: usize = 64;
+/// No name of a role is longer, in bytes and percent-encoded: with `.json` it must fit into a file name.
+pub const MAX_ROLE_NAME_LEN: usize = 240;
 /// No path of a target is longer, in bytes.
 pub const MAX_TARGET_PATH_LEN: usize = 1024;
 /// The names that delegated roles may not have.
@@ -262,7 +263,14 @@ impl MetadataFile {
     fn read(name: &str, value: &Json) -> Result<Self, MetadataError> {
         let fields = Fields::of(value, "a metadata file")?;
         let length = fields.optional("length").map(|_| fields.length("length")).transpose()?;
-        let hashes = fields.optional("hashes").map(|_| digests(name, &fields)).transpose()?.unwrap_or_default();
+        let hashes = match fields.optional("hashes") {
+            None => Vec::new(),
+            // Digests that are given and cannot be checked are not the same as none.
+            Some(_) => match digests(name, &fields)? {
+                unknown if unknown.is_empty() => return Err(MetadataError::Digest(name.chars().take(100).collect())),
+                digests => digests,
+            },
+        };
         Ok(MetadataFile { version: fields.positive("version")?, length, hashes })
     }
 
@@ -310,8 +318,9 @@ struct Bins {
 impl Bins {
     fn read(fields: &Fields<'_>, keys: &BTreeMap<String, Key>) -> Result<Self, MetadataError> {
         let prefix = fields.text("name_prefix")?;
-        if prefix.is_empty() || prefix.len() > MAX_ROLE_NAME_LEN {
-            return Err(MetadataError::RoleName(prefix.chars().take(MAX_ROLE_NAME_LEN).collect()));
+        // With a hyphen and eight digits behind it.
+        if !is_role_name(&format!("{prefix}-01234567")) {
+            return Err(MetadataError::RoleName(prefix.chars().take(100).collect()));
         }
         let bits = u32::try_from(fields.positive("bit_length")?).ok().filter(|bits| *bits <= 32);
         Ok(Bins {
@@ -354,20 +363,21 @@ impl Role for Targets {
 pub struct TargetFile {
     /// Its length in bytes.
     pub length: u64,
-    /// Its digests, at least one; all hold.
+    /// Its digests, as far as we can check them; all hold.
     pub hashes: Vec<Digest>,
 }
 
 impl TargetFile {
     fn read(path: &str, value: &Json) -> Result<Self, MetadataError> {
         let fields = Fields::of(value, "a target")?;
+        // One without a digest that we know is not to be had, and the others are not to suffer from it.
         Ok(TargetFile { length: fields.length("length")?, hashes: digests(path, &fields)? })
     }
 
-    /// Whether `content` is this target.
+    /// Whether `content` is this target; never without a digest to tell by.
     #[must_use]
     pub fn describes(&self, content: &[u8]) -> bool {
-        self.length == content.len() as u64 && fits(&self.hashes, content)
+        self.length == content.len() as u64 && !self.hashes.is_empty() && fits(&self.hashes, content)
     }
 }
 
@@ -390,7 +400,7 @@ fn digests(name: &str, fields: &Fields<'_>) -> Result<Vec<Digest>, MetadataError
         let bytes = unhex(text).ok_or_else(broken)?;
         digests.push(Digest::from_bytes(algorithm, &bytes).ok_or_else(broken)?);
     }
-    if digests.is_empty() { Err(broken()) } else { Ok(digests) }
+    Ok(digests)
 }
 
 /// A role that another one trusts with some targets.
@@ -426,6 +436,11 @@ impl Delegation {
     }
 }
 
+fn is_role_name(name: &str) -> bool {
+    let len = quote(name).len();
+    (1..=MAX_ROLE_NAME_LEN).contains(&len) && !TOP_LEVEL_ROLES.contains(&name)
+}
+
 fn delegations(fields: &Fields<'_>) -> Result<Delegations, MetadataError> {
     /// A traversal visits fewer.
     const MAX_DELEGATIONS: usize = 16_384;
@@ -438,9 +453,8 @@ fn delegations(fields: &Fields<'_>) -> Result<Delegations, MetadataError> {
     for role in fields.array("roles", MAX_DELEGATIONS)? {
         let role = Fields::of(role, "a delegated role")?;
         let name = role.text("name")?;
-        let is_possible = !name.is_empty() && name.len() <= MAX_ROLE_NAME_LEN && !TOP_LEVEL_ROLES.contains(&name);
-        if !is_possible || !names.insert(name.to_owned()) {
-            return Err(MetadataError::RoleName(name.chars().take(MAX_ROLE_NAME_LEN).collect()));
+        if !is_role_name(name) || !names.insert(name.to_owned()) {
+            return Err(MetadataError::RoleName(name.chars().take(100).collect()));
         }
         let texts = |field| role.texts(field, MAX_DELEGATIONS);
         let paths = match (role.optional("paths"), role.optional("path_hash_prefixes")) {
@@ -607,7 +621,7 @@ mod tests {
         assert_eq!(["x/y", "x/y/z"].map(|path| read.signed.delegations_for(path).len()), [1, 0]);
         let twice = format!("{role},{role}");
         let renamed = |name: &str| role.replace(r#""a""#, &format!("{name:?}"));
-        for name in ["", "root", "timestamp", "snapshot", "targets", &"x".repeat(65)] {
+        for name in ["", "root", "timestamp", "snapshot", "targets", &"x".repeat(241), &"/".repeat(81)] {
             assert!(matches!(delegating(&renamed(name)), Err(MetadataError::RoleName(_))), "{name}");
         }
         assert!(matches!(delegating(&twice), Err(MetadataError::RoleName(_))));
