@@ -35,6 +35,7 @@ sessions! {
     commit_fail
     doctor
     doctor_git_fail
+    doctor_instance_fail
     doctor_settings_fail
     doctor_signing_fail
     exit_codes
@@ -43,6 +44,9 @@ sessions! {
     identity
     identity_fail
     init
+    instance
+    instance_fail
+    instance_files
     merge
     merge_fail
     online
@@ -62,8 +66,13 @@ sessions! {
     tag
     tag_fail
     token_fail
+    trust_export
+    trust_fail
     trust_level
     trust_show
+    trust_update
+    trust_update_fail
+    tuf_mirror
     verify_json
     version
 }

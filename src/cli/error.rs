@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::exit::Exit;
 use super::gpg_arguments::ArgumentError;
+use super::instance::store::StoreError;
 use super::settings::SettingsError;
 use super::streams::Streams;
 use super::trust_cache::CacheError;
@@ -15,6 +16,7 @@ use crate::repo::RepoError;
 use crate::service::look_up::LookUpError;
 use crate::service::{ServiceError, TokenError, UpdateError};
 use crate::sign::SignError;
+use crate::trust::InstanceName;
 use crate::verify::Refusal;
 
 /// Why a run of gitseal failed.
@@ -54,6 +56,27 @@ pub enum CliError {
         path: PathBuf,
         /// Why not.
         cause: String,
+    },
+    /// An instance cannot be had, added or removed.
+    #[error(transparent)]
+    Instance(#[from] StoreError),
+    /// Documents that are kept, and cannot be used.
+    #[error("the instance{}: {cause}", .instance.as_ref().map(|name| format!(" '{name}'")).unwrap_or_default())]
+    Kept {
+        /// Whose.
+        instance: Option<InstanceName>,
+        /// Why not.
+        cause: String,
+    },
+    /// A file that is another than the one that was meant.
+    #[error("{}: its SHA-256 digest is {found} and not {wanted}", .path.display())]
+    Checksum {
+        /// Which.
+        path: PathBuf,
+        /// What it has.
+        found: String,
+        /// What it should have.
+        wanted: String,
     },
     /// The expected identities.
     #[error(transparent)]
@@ -133,6 +156,12 @@ impl CliError {
         CliError::Document { path: path.to_owned(), cause: cause.to_string() }
     }
 
+    /// Documents of an instance that cannot be used.
+    #[must_use]
+    pub fn instance(instance: Option<&InstanceName>, cause: impl ToString) -> Self {
+        CliError::Kept { instance: instance.cloned(), cause: cause.to_string() }
+    }
+
     /// What a person should do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -150,6 +179,9 @@ impl CliError {
             CliError::Document { .. } | CliError::File { .. } => {
                 Some("name another file, or see gitseal-config(5) for what belongs in it".into())
             }
+            CliError::Instance(error) => Some(error.hint()),
+            CliError::Kept { .. } => Some("'gitseal instance show' tells where its documents come from".into()),
+            CliError::Checksum { .. } => Some("it is damaged, or not the file that was meant; fetch it again".into()),
             CliError::NoToken => Some(
                 "set SIGSTORE_ID_TOKEN or gitseal.idTokenFile; to try things out, run 'gitseal sandbox run -- git commit ...'"
                     .into(),
@@ -171,10 +203,11 @@ impl CliError {
         match self {
             // Bytes under a false name are a forgery until proven otherwise, not a matter of usage.
             CliError::Repo(RepoError::Misnamed { .. }) | CliError::TooLarge { .. } => Exit::Bad,
+            CliError::Checksum { .. } => Exit::Bad,
             CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
             CliError::Update(_) => Exit::Bad,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
-            CliError::Cache(_) => Exit::Undecided,
+            CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
             CliError::Io { .. } | CliError::Git { .. } => Exit::Internal,
             _ => Exit::Usage,
         }

@@ -52,7 +52,7 @@ fn make_signature(
 ) -> Result<(), CliError> {
     let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
     let world = World::read(streams)?;
-    let signed = signing::sign(&world.settings, &payload)?;
+    let signed = signing::sign(&world.settings, &payload, streams)?;
     match encoding {
         Encoding::Armor => output::bytes(signed.armour.as_bytes())?,
         Encoding::Binary => {

@@ -6,8 +6,12 @@ use std::path::Path;
 
 use super::error::CliError;
 use super::gpg_arguments::Input;
+use crate::crypto::digest::{hex, unhex};
+use crate::crypto::sha256;
 use crate::format::git::MAX_OBJECT_LEN;
 
+/// A SHA-256 digest, in bytes.
+const SHA256_LEN: usize = 32;
 /// No payload is longer, in bytes: git's are objects, or push certificates that list refs.
 pub const MAX_PAYLOAD_LEN: u64 = MAX_OBJECT_LEN as u64;
 /// No signature is longer, in bytes: the longest known ones, S/MIME with three RSA certificates, have 10 KiB.
@@ -50,6 +54,22 @@ pub fn text(path: &Path, what: &str) -> Result<String, CliError> {
     let bytes = file(path, what, MAX_DOCUMENT_LEN)?;
     String::from_utf8(bytes)
         .map_err(|_| CliError::file(what, path, io::Error::new(io::ErrorKind::InvalidData, "it is not text")))
+}
+
+/// Check that `content`, which was read from `path`, is what somebody has named by its digest.
+///
+/// # Errors
+/// It is not, or `checksum` is no digest.
+pub fn check_sha256(path: &Path, content: &[u8], checksum: &str) -> Result<(), CliError> {
+    let wanted = unhex(checksum).filter(|digest| digest.len() == SHA256_LEN).ok_or_else(|| CliError::Usage {
+        problem: format!("'{checksum}' is no SHA-256 digest"),
+        hint: "it has 64 hexadecimal digits, as sha256sum prints them".into(),
+    })?;
+    let found = sha256(content);
+    if found[..] == wanted[..] {
+        return Ok(());
+    }
+    Err(CliError::Checksum { path: path.to_owned(), found: hex(&found), wanted: hex(&wanted) })
 }
 
 fn read_bounded(source: &mut impl Read, what: &str, limit: u64) -> Result<Vec<u8>, CliError> {

@@ -30,7 +30,7 @@ impl Bench {
     /// A file cannot be read, or the expected identities make no sense.
     pub fn new(world: &World) -> Result<Self, CliError> {
         let settings = &world.settings;
-        let ChosenRoot { root, .. } = instance::trusted_root(settings)?;
+        let ChosenRoot { root, .. } = instance::trusted_root(settings, world.now)?;
         Ok(Bench {
             verifier: Verifier::new(root),
             requirements: requirements(settings),

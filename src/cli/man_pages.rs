@@ -54,7 +54,7 @@ fn every_command_and_option_has_its_paragraph() {
         }
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
-            "doctor" | "verify" | "sandbox" => page(&format!("gitseal-{name}.1")),
+            "doctor" | "verify" | "sandbox" | "instance" | "trust" => page(&format!("gitseal-{name}.1")),
             _ => {
                 let from = main.find(&format!(".Ss gitseal {name}")).unwrap();
                 let rest = &main[from + 1..];

@@ -5,6 +5,7 @@
 //! commit that `git log --show-signature` shows. Everything else is a person's and goes to [`commands`].
 
 pub mod commands;
+pub mod config_file;
 pub mod doctor;
 pub mod error;
 pub mod exit;

@@ -6,8 +6,10 @@ use jiff::Timestamp;
 
 use super::error::CliError;
 use super::input;
-use super::instance;
+use super::instance::tuf::{Renewal, TufInstance};
+use super::instance::{self, ChosenConfig};
 use super::settings::{RekorMode, Settings, TokenSources};
+use super::streams::Streams;
 use crate::net::{Client, Limits, Roots};
 use crate::service::id_token::TokenSubject;
 use crate::service::session::SIGNING_TIME;
@@ -23,15 +25,16 @@ const AMBIENT_TOKEN_FILE: &str = "/var/run/sigstore/cosign/oidc-token";
 ///
 /// # Errors
 /// There is no token, or no signature: then nothing at all has been made that git could take for one.
-pub fn sign(settings: &Settings, payload: &[u8]) -> Result<Signed, CliError> {
+pub fn sign(settings: &Settings, payload: &[u8], streams: &mut Streams) -> Result<Signed, CliError> {
     let token = token(&settings.token)?;
+    renew(settings, streams)?;
     let instance = instance(settings)?;
     let committer = if settings.match_committer { Some(committer(payload)?) } else { None };
     if let (Some(committer), TokenSubject::Email(email)) = (&committer, token.subject()) {
         // Known before the token travels; the name of a workload is not, its authority makes it up.
         match_committer(committer, email)?;
     }
-    let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
+    let client = Client::new(roots(settings), Limits::default());
     let clock = Timestamp::now;
     let signer = GitSigner::new(&instance, entry_place(settings), &clock);
     let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, payload)?;
@@ -39,6 +42,22 @@ pub fn sign(settings: &Settings, payload: &[u8]) -> Result<Signed, CliError> {
         match_committer(&committer, &signed.identity.subject)?;
     }
     Ok(signed)
+}
+
+/// Fetch what is in force if what is believed soon expires: signing has the network, verifying has not.
+fn renew(settings: &Settings, streams: &mut Streams) -> Result<(), CliError> {
+    if settings.trusted_root.is_some() && settings.signing_config.is_some() {
+        return Ok(());
+    }
+    let Some(instance) = TufInstance::in_force(settings)? else { return Ok(()) };
+    if let Renewal::Failed(error) = instance.renew(roots(settings), Timestamp::now())? {
+        streams.warning(&format!("what is believed expires within a day, and could not be renewed: {error}"));
+    }
+    Ok(())
+}
+
+fn roots(settings: &Settings) -> Roots {
+    Roots { ca_file: settings.ssl_ca_info.clone() }
 }
 
 /// Whether the settings alone, with no service asked, allow a signature to be made.
@@ -62,7 +81,8 @@ fn entry_place(settings: &Settings) -> EntryPlace {
 /// # Errors
 /// One of its documents cannot be read, or names no log of the wanted version.
 pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
-    let mut signing_config = instance::signing_config(settings)?;
+    let now = Timestamp::now();
+    let ChosenConfig { config: mut signing_config, client_id } = instance::signing_config(settings, now)?;
     if let Some(version) = settings.rekor_version {
         signing_config.logs.retain(|log| log.major_api_version == version);
         if signing_config.logs.is_empty() {
@@ -73,12 +93,19 @@ pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
         }
     }
     Ok(Instance {
-        name: settings.instance.as_str().to_owned(),
-        trusted_root: instance::trusted_root(settings)?.root,
-        issuer: signing_config.oidc_provider(Timestamp::now()).ok().map(|provider| provider.url.clone()),
+        name: settings.instance_name().to_string(),
+        trusted_root: instance::trusted_root(settings, now)?.root,
+        issuer: signing_config.oidc_provider(now).ok().map(|provider| provider.url.clone()),
         signing_config,
-        client_id: settings.client_id.clone().unwrap_or_else(|| CLIENT_ID.to_owned()),
+        client_id: settings.client_id.clone().or(client_id).unwrap_or_else(|| CLIENT_ID.to_owned()),
     })
+}
+
+/// The audience that tokens must be for: the user's word, else the instance's, else the usual one.
+#[must_use]
+pub fn client_id(settings: &Settings, now: Timestamp) -> String {
+    let instances = || instance::signing_config(settings, now).ok().and_then(|chosen| chosen.client_id);
+    settings.client_id.clone().or_else(instances).unwrap_or_else(|| CLIENT_ID.to_owned())
 }
 
 /// Where the token to sign with is.

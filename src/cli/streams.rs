@@ -9,6 +9,8 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::mpsc;
+use std::time::Duration;
 
 /// Where messages for people go.
 pub struct Streams {
@@ -76,6 +78,24 @@ impl Streams {
         // A closed stderr must not keep a verdict from git, which reads another stream.
         let _ = self.people.write_all(line.as_bytes());
     }
+}
+
+/// Longer than this nobody waits without wondering for what.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Do `work`, and say what is being done on stderr if it takes longer than a second.
+pub fn with_patience<T>(doing: &str, work: impl FnOnce() -> T) -> T {
+    let (done, waiting) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
+                Streams::stderr().note(doing);
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 pub(super) const RED: &str = "\x1b[31m";

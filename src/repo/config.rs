@@ -65,6 +65,31 @@ pub struct Value<'a> {
     pub text: Option<Vec<u8>>,
 }
 
+/// A key that is set somewhere, whatever it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// Where it is set.
+    pub scope: Scope,
+    /// The section, in lower case.
+    pub section: String,
+    /// The subsection, if there is one.
+    pub subsection: Option<String>,
+    /// The name, in lower case.
+    pub name: String,
+    /// The value that counts most in its place.
+    pub value: Option<Vec<u8>>,
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Key { section, subsection, name, .. } = self;
+        match subsection {
+            Some(subsection) => write!(f, "{section}.{subsection}.{name}"),
+            None => write!(f, "{section}.{name}"),
+        }
+    }
+}
+
 /// The configuration in force, read once.
 pub struct Config {
     file: File,
@@ -134,6 +159,24 @@ impl Config {
         });
         names.extend(given);
         names
+    }
+
+    /// Every key of `section`, under any subsection, that a file sets; each as often as a part of a file sets it.
+    #[must_use]
+    pub fn keys(&self, section: &str) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for part in self.file.sections_by_name(section).into_iter().flatten() {
+            let meta = part.meta();
+            let (gix::sec::Trust::Full, Some(scope)) = (meta.trust, scope_of(meta.source)) else { continue };
+            let subsection = part.header().subsection_name().map(|name| name.to_str_lossy().into_owned());
+            let names: BTreeSet<String> = part.value_names().map(|name| name.to_ascii_lowercase()).collect();
+            for name in names {
+                let value = part.value(&name).map(Vec::from);
+                let section = section.to_ascii_lowercase();
+                keys.push(Key { scope, section, subsection: subsection.clone(), name, value });
+            }
+        }
+        keys
     }
 
     /// The parts of all files that count for a section, with their scopes.

@@ -4,10 +4,10 @@
 //! repeated. `git config` does the writing: it knows the file, the lock and the includes.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::cli::config_file::ConfigFile;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output;
@@ -34,8 +34,7 @@ const UNSET: &str = "(unset)";
 
 impl Init {
     pub(super) fn run(&self) -> Result<Exit, CliError> {
-        let file = ConfigFile { scope: if self.global { "--global" } else { "--local" } };
-        file.check()?;
+        let file = if self.global { ConfigFile::global() } else { ConfigFile::local("gitseal init --global")? };
         let program = std::env::current_exe().map_err(|e| CliError::io("find my own path", e))?;
         let program = program.into_os_string().into_string().map_err(|_| CliError::Usage {
             problem: "the path of this program is not UTF-8, and git could not call it".into(),
@@ -112,55 +111,4 @@ fn undo(file: &ConfigFile, key: &str, ours: &str) -> Result<String, CliError> {
 /// Whether `init` wrote `value`: it is what it would write, or a gitseal that has since moved.
 fn is_ours(value: &str, ours: &str) -> bool {
     value == ours || (Path::new(ours).is_absolute() && Path::new(value).file_name() == Path::new(ours).file_name())
-}
-
-/// One file of git configuration, read and written by `git config`.
-struct ConfigFile {
-    scope: &'static str,
-}
-
-/// `git config --get-all` ends so when the key is not set, and `--unset-all` when there was nothing to unset.
-const GIT_NOT_FOUND: i32 = 1;
-const GIT_NOTHING_UNSET: i32 = 5;
-
-impl ConfigFile {
-    /// The file can be read at all, and is not another repository's than the person thinks.
-    fn check(&self) -> Result<(), CliError> {
-        if self.scope == "--local" && self.git(&["--list"]).is_err() {
-            return Err(CliError::Usage {
-                problem: "not in a git repository".into(),
-                hint: "run it inside one, or 'gitseal init --global' for all of yours".into(),
-            });
-        }
-        Ok(())
-    }
-
-    fn values(&self, key: &str) -> Result<Vec<String>, CliError> {
-        let (code, text) = self.git(&["--null", "--get-all", key])?;
-        let values = text.split_terminator('\0').map(str::to_owned).collect();
-        if code == GIT_NOT_FOUND { Ok(Vec::new()) } else { Ok(values) }
-    }
-
-    /// Leave `key` with exactly these values.
-    fn replace(&self, key: &str, values: &[String]) -> Result<(), CliError> {
-        self.git(&["--unset-all", key])?;
-        for value in values {
-            self.git(&["--add", key, value])?;
-        }
-        Ok(())
-    }
-
-    fn git(&self, arguments: &[&str]) -> Result<(i32, String), CliError> {
-        let mut command = Command::new("git");
-        command.args(["config", self.scope]).args(arguments).stdin(Stdio::null());
-        let output = command.output().map_err(|e| CliError::io("run git", e))?;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        match output.status.code() {
-            Some(code @ (0 | GIT_NOT_FOUND | GIT_NOTHING_UNSET)) => Ok((code, text)),
-            _ => Err(CliError::Git {
-                command: format!("config {} {}", self.scope, arguments.join(" ")),
-                cause: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            }),
-        }
-    }
 }

@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod init;
+pub mod instance;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod show;
@@ -53,7 +54,9 @@ pub enum Command {
     VerifyBundle(verify_bundle::VerifyBundle),
     /// Tell who signed a commit or tag, when, by which clock, and where that is logged.
     Show(show::Show),
-    /// Look at what is believed.
+    /// Add, choose and list instances of Sigstore.
+    Instance(instance::InstanceArgs),
+    /// Look at what is believed, and carry it about.
     Trust(trust::Trust),
     /// Say which gitseal this is.
     Version(version::Version),
@@ -80,6 +83,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Command::Verify(verify) => verify.run(&mut streams),
         Command::VerifyBundle(verify) => verify.run(&mut streams),
         Command::Show(show) => show.run(&mut streams),
+        Command::Instance(instance) => instance.run(&mut streams),
         Command::Trust(trust) => trust.run(&mut streams),
         Command::Version(version) => version.run(),
     };

@@ -181,7 +181,8 @@ fn introduction(running: &Running) -> String {
          faults            {url}/sandbox/faults\n\
          trusted root      {dir}/trusted_root.json\n\
          signing config    {dir}/signing_config.json\n\
-         for a shell       . {dir}/env",
+         for a shell       . {dir}/env
+         as an instance    gitseal instance add sandbox --tuf {tuf} --root {dir}/tuf-root.json",
         url = running.url(),
         issuer = running.issuer(),
         tsa = running.timestamp_url(),

@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::input;
 use crate::cli::judgement::Bench;
 use crate::cli::output;
-use crate::cli::settings::{Expected, InstanceName};
+use crate::cli::settings::{Expected, Selected};
 use crate::cli::streams::Streams;
 use crate::cli::world::World;
 use crate::crypto::digest::unhex;
@@ -20,6 +20,7 @@ use crate::entity::{Artifact, SignedEntity};
 use crate::format::bundle::{Bundle, MAX_BUNDLE_LEN};
 use crate::format::pem;
 use crate::policy::ExpectedIdentities;
+use crate::trust::InstanceName;
 use crate::verify::{Requirements, Verified};
 
 /// No artifact is longer, in bytes: it is held in memory. Of a longer one give the digest.
@@ -65,7 +66,8 @@ impl VerifyBundle {
         }
         if self.staging {
             settings.trusted_root = None;
-            settings.instance = InstanceName::Staging;
+            let by = "--staging".to_owned();
+            settings.instance = Some(Selected { name: InstanceName::staging(), by, scope: None });
         }
         let bench = Bench::new(&world)?;
         let artifact = self.artifact()?;

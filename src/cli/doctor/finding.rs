@@ -103,6 +103,8 @@ ids! {
     SctIgnored = "sct-ignored",
     /// A file that a setting names is no use.
     FileUnusable = "file-unusable",
+    /// The chosen instance cannot be had.
+    InstanceUnusable = "instance-unusable",
     /// The identity token is no use.
     TokenUnusable = "token-unusable",
     /// Committer and signer must be the same, and are not.

@@ -73,7 +73,7 @@ struct Shown {
 /// Whom we believe, and how old that is.
 #[derive(Debug, Serialize)]
 struct Trust {
-    /// `embedded`, `file` or `pieces`.
+    /// `embedded`, `tuf`, `files`, `import`, `file` or `pieces`.
     origin: &'static str,
     source: String,
     date: Option<String>,
@@ -189,6 +189,12 @@ impl Report {
             ("embedded", Some(date), Some(days)) => {
                 format!("the {source} instance, built in, of {date}: {days} days old")
             }
+            ("tuf", Some(date), _) => format!("the {source} instance, fetched on {date}"),
+            ("files", Some(date), _) => format!("the {source} instance, from files added on {date}"),
+            ("import", Some(date), Some(days)) => {
+                format!("the {source} instance, imported, of {date}: {days} days old")
+            }
+            ("import" | "tuf" | "files", ..) => format!("the {source} instance, of unknown age"),
             ("pieces", ..) => format!("the {source} instance, with keys or certificates of gitsign's settings"),
             (_, Some(date), Some(days)) => format!("the file {source}, of {date}: {days} days old"),
             _ => format!("the file {source}"),
@@ -336,11 +342,13 @@ fn row(setup: &Setup, setting: &Setting) -> Option<Row> {
 }
 
 fn trust(setup: &Setup) -> Option<Trust> {
-    let chosen = instance::trusted_root(setup.settings()).ok()?;
+    let chosen = instance::trusted_root(setup.settings(), setup.now).ok()?;
     let (origin, source, date) = match chosen.origin {
-        RootOrigin::Embedded { name, date } => ("embedded", name.to_owned(), Some(date)),
         RootOrigin::File(path) => ("file", path.to_string_lossy().into_owned(), written(&path)),
-        RootOrigin::Pieces(name) => ("pieces", name.to_owned(), None),
+        RootOrigin::Instance { name, origin, in_pieces } => {
+            let name = name.map_or_else(|| "TUF_MIRROR".to_owned(), |name| name.to_string());
+            (if in_pieces { "pieces" } else { origin.code() }, name, origin.as_of().map(day))
+        }
     };
     let today = day(setup.now);
     Some(Trust {

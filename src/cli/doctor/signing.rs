@@ -8,6 +8,8 @@ use super::place::{Located, add_globally};
 use super::setup::Setup;
 use crate::cli::error::CliError;
 use crate::cli::instance;
+use crate::cli::instance::documents::Documents;
+use crate::cli::instance::store::StoreError;
 use crate::cli::settings::source::Standing;
 use crate::cli::settings::table::Name;
 use crate::cli::settings::{Expected, Pieces, RekorMode, Settings, TokenSources};
@@ -18,7 +20,6 @@ use crate::net::Roots;
 use crate::policy::{ExpectedIdentities, PolicyError};
 use crate::service::IdToken;
 use crate::service::id_token::TokenSubject;
-use crate::trust::instance::CLIENT_ID;
 
 /// The issuer that most people on the public instance come from; as in the advice of `gitseal init`.
 const USUAL_ISSUER: &str = "https://github.com/login/oauth";
@@ -35,8 +36,9 @@ pub(super) fn examine(setup: &Setup, findings: &mut Vec<Finding>) {
         Ok(_) | Err(CliError::NoToken) => {}
         Err(error) => findings.push(token_unusable(setup, error)),
     }
+    findings.extend(instance_unusable(setup));
     // A file that cannot be read has been named already, and would be named again here.
-    if !findings.iter().any(|finding| finding.id == Id::FileUnusable) {
+    if !findings.iter().any(|finding| matches!(finding.id, Id::FileUnusable | Id::InstanceUnusable)) {
         findings.extend(services(setup));
     }
     findings.extend(patterns(setup));
@@ -69,11 +71,14 @@ fn the_only_address(expected: &Expected) -> Option<String> {
 /// Each file that a setting names and that would be read, tried alone: one bad file must not hide the next.
 fn files(setup: &Setup) -> Vec<Finding> {
     let settings = setup.settings();
-    let root = |alone: Settings| instance::trusted_root(&alone).map(|_| ());
-    let piece = |pieces: Pieces| root(Settings { pieces, ..Settings::default() });
-    let trusted_root = |path: PathBuf| root(Settings { trusted_root: Some(path), ..Settings::default() });
+    let piece = |pieces: Pieces| instance::check_pieces(&pieces);
+    let trusted_root = |path: PathBuf| {
+        let alone = Settings { trusted_root: Some(path), ..Settings::default() };
+        instance::trusted_root(&alone, setup.now).map(drop)
+    };
     let signing_config = |path: PathBuf| {
-        instance::signing_config(&Settings { signing_config: Some(path), ..Settings::default() }).map(|_| ())
+        let alone = Settings { signing_config: Some(path), ..Settings::default() };
+        instance::signing_config(&alone, setup.now).map(drop)
     };
     let smime = |path: PathBuf| {
         instance::smime_authorities(&Settings { smime_ca_file: Some(path), ..Settings::default() }).map(|_| ())
@@ -110,6 +115,24 @@ fn files(setup: &Setup) -> Vec<Finding> {
     tried.into_iter().filter_map(unusable).collect()
 }
 
+/// The instance in force cannot be had: it is not there, its cache is refused, or nothing was fetched yet. Where files
+/// take the place of both its documents, nobody misses it.
+fn instance_unusable(setup: &Setup) -> Option<Finding> {
+    let settings = setup.settings();
+    if settings.trusted_root.is_some() && settings.signing_config.is_some() {
+        return None;
+    }
+    let documents = Documents::in_force(settings, setup.now);
+    let error = documents.and_then(|documents| documents.check()).err()?;
+    let finding = Finding::error(Id::InstanceUnusable, error.to_string());
+    match error {
+        CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => {
+            Some(finding.fix("gitseal trust update"))
+        }
+        _ => Some(setup.about(finding, Name::Instance)),
+    }
+}
+
 fn label(setup: &Setup, name: Name) -> String {
     setup.counting(name).map_or_else(|| name.setting().label(), |located| located.name)
 }
@@ -124,7 +147,7 @@ pub(super) fn token(setup: &Setup) -> Result<IdToken, CliError> {
 
 fn usable(setup: &Setup, sources: &TokenSources) -> Result<IdToken, CliError> {
     let token = signing::token(sources)?;
-    token.check(setup.settings().client_id.as_deref().unwrap_or(CLIENT_ID), setup.now)?;
+    token.check(&signing::client_id(setup.settings(), setup.now), setup.now)?;
     Ok(token)
 }
 

@@ -4,6 +4,7 @@
 //! A repository's own configuration may choose an instance and ask for more; a value there that would decide whom to
 //! believe is left out and reported, with the command that sets it rightly.
 
+mod definitions;
 pub mod source;
 pub mod table;
 
@@ -12,7 +13,9 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::shell::quote;
-use crate::repo::config::{Config, Environment, parse_boolean};
+use crate::repo::config::{Config, Environment, Scope, parse_boolean};
+use crate::trust::InstanceName;
+use crate::trust::instance::NameError;
 use source::{Place, SetValue, Standing};
 use table::{Kind, Name, Setting};
 
@@ -28,6 +31,16 @@ pub enum SettingsError {
         value: String,
         /// What it may hold.
         allowed: &'static [&'static str],
+    },
+    /// Not the name of any instance.
+    #[error("{name} is '{value}', which can be no instance: {cause}")]
+    Instance {
+        /// The key or variable.
+        name: String,
+        /// What it holds.
+        value: String,
+        /// Why not.
+        cause: NameError,
     },
     /// Not one of git's booleans.
     #[error("{name} is '{value}', which is neither true nor false")]
@@ -80,6 +93,7 @@ impl SettingsError {
     #[must_use]
     pub fn hint(&self) -> String {
         let (SettingsError::Choice { name, .. }
+        | SettingsError::Instance { name, .. }
         | SettingsError::Boolean { name, .. }
         | SettingsError::Count { name, .. }
         | SettingsError::Url { name, .. }
@@ -94,25 +108,24 @@ impl SettingsError {
     }
 }
 
-/// Which Sigstore is meant where nothing else says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum InstanceName {
-    /// The Public Good Instance.
-    #[default]
-    Public,
-    /// Its rehearsal.
-    Staging,
+/// The instance that a setting selects, and which setting does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The instance.
+    pub name: InstanceName,
+    /// The key, variable or option.
+    pub by: String,
+    /// Where in git configuration the key stands.
+    pub scope: Option<Scope>,
 }
 
-impl InstanceName {
-    /// As in `gitseal.instance`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            InstanceName::Public => "public",
-            InstanceName::Staging => "staging",
-        }
-    }
+/// A TUF repository that cosign's variables name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TufMirror {
+    /// Its address.
+    pub url: String,
+    /// Its first root, a file.
+    pub root: PathBuf,
 }
 
 /// When the log may be asked for an entry that a signature lacks.
@@ -206,14 +219,16 @@ pub struct Pieces {
 /// What the user has decided.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
-    /// Which Sigstore.
-    pub instance: InstanceName,
+    /// Which Sigstore; the public one without a word of the user's.
+    pub instance: Option<Selected>,
     /// A trusted root instead of the instance's.
     pub trusted_root: Option<PathBuf>,
     /// A signing config instead of the instance's.
     pub signing_config: Option<PathBuf>,
     /// Parts of an instance without documents.
     pub pieces: Pieces,
+    /// An instance without a name, where nothing of gitseal's own says otherwise.
+    pub tuf_mirror: Option<TufMirror>,
     /// Whose signatures are expected.
     pub expected: Expected,
     /// Authorities for S/MIME, PEM.
@@ -279,10 +294,7 @@ impl Settings {
     pub fn examine(config: &Config, environment: Environment<'_>, home: Option<PathBuf>) -> Reading {
         let mut reader = Reader { config, environment, home, ignored: Vec::new(), errors: Vec::new() };
         let settings = Settings {
-            instance: match reader.text(Name::Instance).as_deref() {
-                Some("staging") => InstanceName::Staging,
-                _ => InstanceName::Public,
-            },
+            instance: reader.instance(),
             trusted_root: reader.path(Name::TrustedRoot),
             signing_config: reader.path(Name::SigningConfig),
             pieces: Pieces {
@@ -295,6 +307,7 @@ impl Settings {
                 timestamp_chain: reader.path(Name::TimestampCertChain),
                 issuer: reader.text(Name::Issuer),
             },
+            tuf_mirror: reader.tuf_mirror(),
             expected: Expected {
                 identities: reader.list(Name::CertificateIdentity),
                 identity_patterns: reader.list(Name::CertificateIdentityRegexp),
@@ -328,13 +341,21 @@ impl Settings {
                 _ => None,
             },
         };
+        reader.ignored.extend(definitions::attempted(config));
         Reading { settings, ignored: reader.ignored, errors: reader.errors }
+    }
+
+    /// The instance in force, where no file and no variable of somebody else's takes its place.
+    #[must_use]
+    pub fn instance_name(&self) -> InstanceName {
+        self.instance.as_ref().map_or_else(InstanceName::public, |selected| selected.name.clone())
     }
 }
 
 /// One value that counts and the name of the place it came from.
 struct Found {
     name: String,
+    scope: Option<Scope>,
     text: Option<Vec<u8>>,
 }
 
@@ -355,8 +376,12 @@ impl Reader<'_> {
         let mut found = Vec::new();
         for SetValue { place, text, standing } in values {
             let name = place.name();
+            let scope = match place {
+                Place::Key { scope, .. } => Some(scope),
+                Place::Variable(_) => None,
+            };
             match standing {
-                Standing::Counts => found.push(Found { name, text }),
+                Standing::Counts => found.push(Found { name, scope, text }),
                 Standing::RepositoryMayNot if !decided => {
                     self.ignored.push(Ignored { remedy: remedy(setting, &name, text.as_deref()), key: name });
                 }
@@ -390,6 +415,23 @@ impl Reader<'_> {
         self.noted(name, value)
     }
 
+    fn instance(&mut self) -> Option<Selected> {
+        let found = self.found(Name::Instance.setting()).pop()?;
+        let scope = found.scope;
+        let selected = found.into_text().and_then(|(by, value)| match InstanceName::new(&value) {
+            _ if value.is_empty() => Ok(None),
+            Ok(name) => Ok(Some(Selected { name, by, scope })),
+            Err(cause) => Err(SettingsError::Instance { name: by, value, cause }),
+        });
+        self.noted(Name::Instance, selected)
+    }
+
+    /// Both or none: a mirror without its first root would have to be believed at first sight.
+    fn tuf_mirror(&mut self) -> Option<TufMirror> {
+        let (url, root) = (self.text(Name::TufMirror), self.path(Name::TufRootJson));
+        url.zip(root).map(|(url, root)| TufMirror { url, root })
+    }
+
     fn path(&mut self, name: Name) -> Option<PathBuf> {
         let value = self.last(name.setting()).and_then(|found| match found {
             Some((name, value)) => self.under_home(name, &value).map(Some),
@@ -406,7 +448,7 @@ impl Reader<'_> {
     }
 
     fn boolean(&mut self, name: Name) -> bool {
-        let Some(Found { name: key, text }) = self.found(name.setting()).pop() else { return false };
+        let Some(Found { name: key, text, .. }) = self.found(name.setting()).pop() else { return false };
         let value = parse_boolean(text.as_deref()).ok_or_else(|| {
             let value = text.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
             SettingsError::Boolean { name: key, value }
@@ -433,7 +475,7 @@ impl Reader<'_> {
 
 impl Found {
     fn into_text(self) -> Result<(String, String), SettingsError> {
-        let Found { name, text } = self;
+        let Found { name, text, .. } = self;
         let Some(text) = text else { return Err(SettingsError::NoValue { name }) };
         match String::from_utf8(text) {
             Ok(text) => Ok((name, text)),

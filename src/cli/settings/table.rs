@@ -62,6 +62,10 @@ pub enum Name {
     TimestampServerUrl,
     /// Its certificates.
     TimestampCertChain,
+    /// A TUF repository, as cosign takes it.
+    TufMirror,
+    /// Its first root.
+    TufRootJson,
 }
 
 /// What a value looks like.
@@ -132,8 +136,8 @@ use Rule::{Anywhere, RepositoryMayRaise, RepositoryMayTighten, UserOnly};
 
 /// All of them.
 #[rustfmt::skip]
-pub static TABLE: [Setting; 28] = [
-    own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Choice(&["public", "staging"]), Anywhere),
+pub static TABLE: [Setting; 30] = [
+    own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Text, Anywhere),
     own(Name::TrustedRoot, "trustedRoot", &["GITSEAL_TRUSTED_ROOT"], Path, UserOnly),
     own(Name::SigningConfig, "signingConfig", &["GITSEAL_SIGNING_CONFIG"], Path, UserOnly),
     own(Name::CertificateIdentity, "certificateIdentity", &["GITSEAL_CERTIFICATE_IDENTITY"], List, UserOnly),
@@ -161,6 +165,8 @@ pub static TABLE: [Setting; 28] = [
     Setting { name: Name::CtLogPublicKey, gitseal: None, gitsign: None, environment: &["SIGSTORE_CT_LOG_PUBLIC_KEY_FILE"], kind: Path, rule: UserOnly },
     foreign(Name::TimestampServerUrl, "timestampServerURL", &["SIGSTORE_TIMESTAMP_SERVER_URL", "GITSIGN_TIMESTAMP_SERVER_URL"], Url),
     foreign(Name::TimestampCertChain, "timestampCertChain", &["SIGSTORE_TIMESTAMP_CERT_CHAIN", "GITSIGN_TIMESTAMP_CERT_CHAIN"], Path),
+    Setting { name: Name::TufMirror, gitseal: None, gitsign: None, environment: &["TUF_MIRROR"], kind: Url, rule: UserOnly },
+    Setting { name: Name::TufRootJson, gitseal: None, gitsign: None, environment: &["TUF_ROOT_JSON"], kind: Path, rule: UserOnly },
 ];
 
 /// A setting that only gitseal has.
@@ -202,7 +208,7 @@ mod tests {
             assert_eq!(setting.name as usize, row, "{:?}", setting.name);
             assert!(!setting.label().is_empty());
         }
-        assert_eq!(Name::TimestampCertChain as usize + 1, TABLE.len());
+        assert_eq!(Name::TufRootJson as usize + 1, TABLE.len());
     }
 
     #[test]

@@ -84,7 +84,9 @@ fn a_repository_may_choose_an_instance_and_tighten() {
     )
     .unwrap();
     assert_eq!(ignored, []);
-    assert_eq!(settings.instance, InstanceName::Staging);
+    let by = "gitseal.instance".to_owned();
+    let want = Selected { name: InstanceName::staging(), by, scope: Some(Scope::Repository) };
+    assert_eq!(settings.instance, Some(want));
     assert_eq!(settings.online_lookup, OnlineLookup::Never);
     assert!(settings.match_committer);
 }
@@ -151,10 +153,10 @@ fn a_list_grows_until_an_empty_value_and_a_variable_replaces_it() {
 #[test]
 fn a_value_that_means_nothing_is_an_error() {
     let error = |local: &[(&str, &str)], environment: &[(&str, &str)]| load(local, "", environment).unwrap_err();
-    assert!(matches!(error(&[("gitseal.instance", "mars")], &[]), SettingsError::Choice { .. }));
+    assert!(matches!(error(&[("gitseal.instance", "../mars")], &[]), SettingsError::Instance { .. }));
     assert!(matches!(error(&[], &[("GITSEAL_INSECURE_IGNORE_SCT", "perhaps")]), SettingsError::Boolean { .. }));
     assert!(matches!(error(&[], &[("GITSIGN_FULCIO_URL", "ftp://x")]), SettingsError::Url { .. }));
-    assert!(error(&[("gitseal.instance", "mars")], &[]).hint().contains("git config --show-origin"));
+    assert!(error(&[("gitseal.instance", "../mars")], &[]).hint().contains("git config --show-origin"));
 }
 
 #[test]
@@ -178,7 +180,7 @@ fn the_token_is_not_shown() {
 
 #[test]
 fn one_fault_does_not_hide_the_next() {
-    let directory = repository(&[("gitseal.instance", "mars"), ("gitseal.rekorVersion", "2")]);
+    let directory = repository(&[("gitseal.instance", "../mars"), ("gitseal.rekorVersion", "2")]);
     let repository = Repository::open_isolated_test_only(directory.path());
     let config = Config::read(Some(&repository), &|_| None).unwrap();
     let environment = |name: &str| (name == "GITSEAL_MATCH_COMMITTER").then(|| OsString::from("perhaps"));
@@ -223,4 +225,45 @@ fn every_value_says_where_it_is_and_what_it_amounts_to() {
     assert_eq!(values(Name::RekorMode, &[]), rekor_mode);
     let standings: Vec<_> = values(Name::CertificateIdentity, &[]).into_iter().map(|(_, standing)| standing).collect();
     assert_eq!(standings, [overridden, counts, counts]);
+}
+
+#[test]
+fn a_repository_cannot_define_an_instance() {
+    let (settings, ignored) = load(
+        &[
+            ("gitseal.instance", "evil"),
+            ("gitseal.instance.evil.tuf", "https://it's.evil"),
+            ("gitseal.evil.trustedRoot", "root.json"),
+            ("gitseal.instance.../evil.fulcio", "https://evil"),
+            ("gitseal.tufMirror", "https://evil"),
+            // What `gitseal init --local` keeps, and what means nothing.
+            ("gitseal.saved.gpg.format", "openpgp"),
+            ("gitseal.colour", "red"),
+        ],
+        "'gitseal.instance.mine.tuf'='https://mine'",
+        &[],
+    )
+    .unwrap();
+    assert_eq!(settings.instance_name().as_str(), "evil", "selecting is allowed");
+    let ignored: Vec<_> = ignored.iter().map(|i| (i.key.as_str(), i.remedy.as_str())).collect();
+    assert_eq!(
+        ignored,
+        [
+            ("gitseal.tufmirror", "gitseal instance add NAME --tuf 'https://evil' --root FILE"),
+            ("gitseal.instance.evil.tuf", r"gitseal instance add evil --tuf 'https://it'\''s.evil' --root FILE"),
+            ("gitseal.evil.trustedroot", "gitseal instance add evil --trusted-root FILE --signing-config FILE"),
+            ("gitseal.instance.../evil.fulcio", "gitseal instance add NAME --trusted-root FILE --signing-config FILE"),
+        ]
+    );
+}
+
+#[test]
+fn a_tuf_mirror_counts_with_its_root_and_from_the_environment_alone() {
+    let local = [("gitseal.instance", "staging")];
+    let both = [("TUF_MIRROR", "https://tuf.example"), ("TUF_ROOT_JSON", "~/root.json")];
+    let (settings, _) = load(&local, "", &both).unwrap();
+    let want = TufMirror { url: "https://tuf.example".into(), root: "/home/ann/root.json".into() };
+    assert_eq!(settings.tuf_mirror, Some(want));
+    assert_eq!(load(&local, "", &both[..1]).unwrap().0.tuf_mirror, None);
+    assert_eq!(load(&local, "", &both[1..]).unwrap().0.tuf_mirror, None);
 }

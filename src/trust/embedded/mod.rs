@@ -45,3 +45,6 @@ pub const STAGING: Embedded = Embedded {
     signing_config: include_bytes!("staging/signing_config.json"),
     date: RELEASED,
 };
+
+/// Both.
+pub const ALL: [Embedded; 2] = [PUBLIC, STAGING];

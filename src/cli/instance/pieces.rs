@@ -1,80 +1,37 @@
-//! Which Sigstore this is: the documents that the settings choose, from a file, from pieces, or built in.
+//! An instance in pieces, as gitsign and cosign take it: single addresses, keys and certificates in the place of what
+//! the documents of an instance say.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde_json::json;
 
-use super::error::CliError;
-use super::input;
-use super::settings::{InstanceName, Pieces, Settings};
+use crate::cli::error::CliError;
+use crate::cli::input;
+use crate::cli::settings::{Pieces, Settings};
 use crate::crypto::PublicKey;
 use crate::format::log_entry;
 use crate::format::pem;
 use crate::format::time::Interval;
 use crate::format::x509::Certificate;
-use crate::trust::embedded::{self, Embedded};
-use crate::trust::root::{Authority, LogKey, MAX_TRUSTED_ROOT_LEN, TrustedRoot};
-use crate::trust::signing_config::{MAX_CONFIG_LEN, Selector, Service, SigningConfig};
+use crate::trust::root::{Authority, LogKey, TrustedRoot};
+use crate::trust::signing_config::{Selector, Service, SigningConfig};
 
-/// Whom we believe, and where that is written.
-#[derive(Debug)]
-pub struct ChosenRoot {
-    /// The keys and certificates.
-    pub root: TrustedRoot,
-    /// Where they come from.
-    pub origin: RootOrigin,
+/// Whether there is a piece that says whom to believe.
+pub(super) fn any_key(pieces: &Pieces) -> bool {
+    let Pieces { fulcio_root, rekor_public_key, ct_log_public_key, timestamp_chain, .. } = pieces;
+    [fulcio_root, rekor_public_key, ct_log_public_key, timestamp_chain].iter().any(|piece| piece.is_some())
 }
 
-/// Where a trusted root comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RootOrigin {
-    /// It came with this program.
-    Embedded {
-        /// The instance.
-        name: &'static str,
-        /// How old the document is.
-        date: Date,
-    },
-    /// `gitseal.trustedRoot`.
-    File(PathBuf),
-    /// The built-in one, with keys or certificates of gitsign's settings in place of its own.
-    Pieces(&'static str),
+/// Whether there is a piece that says whom to ask.
+pub(super) fn any_address(pieces: &Pieces) -> bool {
+    let Pieces { fulcio, rekor, timestamp_server, issuer, .. } = pieces;
+    [fulcio, rekor, timestamp_server, issuer].iter().any(|piece| piece.is_some())
 }
 
-/// The trusted root that the settings choose.
-///
-/// # Errors
-/// A file cannot be read, or is not what it should be.
-pub fn trusted_root(settings: &Settings) -> Result<ChosenRoot, CliError> {
-    if let Some(path) = &settings.trusted_root {
-        let json = input::file(path, "the trusted root", MAX_TRUSTED_ROOT_LEN as u64)?;
-        let root = TrustedRoot::from_json(&json).map_err(|error| CliError::document(path, error))?;
-        return Ok(ChosenRoot { root, origin: RootOrigin::File(path.clone()) });
-    }
-    let Embedded { name, trusted_root, date, .. } = embedded(settings.instance);
-    let mut root = TrustedRoot::from_json(trusted_root).expect("a test reads the embedded documents");
-    let origin = if replace_pieces(&mut root, &settings.pieces)? {
-        RootOrigin::Pieces(name)
-    } else {
-        RootOrigin::Embedded { name, date }
-    };
-    Ok(ChosenRoot { root, origin })
-}
-
-/// The signing config that the settings choose.
-///
-/// # Errors
-/// A file cannot be read, or is not what it should be.
-pub fn signing_config(settings: &Settings) -> Result<SigningConfig, CliError> {
-    if let Some(path) = &settings.signing_config {
-        let json = input::file(path, "the signing config", MAX_CONFIG_LEN as u64)?;
-        return SigningConfig::from_json(&json).map_err(|error| CliError::document(path, error));
-    }
-    let embedded = embedded(settings.instance).signing_config;
-    let mut config = SigningConfig::from_json(embedded).expect("a test reads the embedded documents");
+/// Put each address in the place of the instance's own.
+pub(super) fn replace_addresses(config: &mut SigningConfig, settings: &Settings) {
     let pieces = &settings.pieces;
     if let Some(url) = &pieces.fulcio {
         config.authorities = vec![Service::at(url.clone(), 1)];
@@ -93,26 +50,10 @@ pub fn signing_config(settings: &Settings) -> Result<SigningConfig, CliError> {
         // A private log's entries are not stamped by somebody else's authority unless that was asked for.
         config.timestamp_authorities = Vec::new();
     }
-    Ok(config)
-}
-
-/// The authorities of `gitseal.smimeCaFile`; none without it.
-///
-/// # Errors
-/// The file cannot be read, or holds no certificates.
-pub fn smime_authorities(settings: &Settings) -> Result<Vec<Certificate>, CliError> {
-    settings.smime_ca_file.as_deref().map_or(Ok(Vec::new()), certificates)
-}
-
-fn embedded(name: InstanceName) -> Embedded {
-    match name {
-        InstanceName::Public => embedded::PUBLIC,
-        InstanceName::Staging => embedded::STAGING,
-    }
 }
 
 /// Put each piece in the place of the instance's own, as gitsign does; whether there was any.
-fn replace_pieces(root: &mut TrustedRoot, pieces: &Pieces) -> Result<bool, CliError> {
+pub(super) fn replace(root: &mut TrustedRoot, pieces: &Pieces) -> Result<bool, CliError> {
     let Pieces { fulcio_root, rekor_public_key, ct_log_public_key, timestamp_chain, .. } = pieces;
     if let Some(path) = fulcio_root {
         root.certificate_authorities = authorities(path, pieces.fulcio.as_deref())?;
@@ -128,7 +69,7 @@ fn replace_pieces(root: &mut TrustedRoot, pieces: &Pieces) -> Result<bool, CliEr
     if let Some(path) = timestamp_chain {
         root.timestamp_authorities = authorities(path, pieces.timestamp_server.as_deref())?;
     }
-    Ok([fulcio_root, rekor_public_key, ct_log_public_key, timestamp_chain].iter().any(|piece| piece.is_some()))
+    Ok(any_key(pieces))
 }
 
 /// A key says nothing about when it was in use.
@@ -180,7 +121,7 @@ fn chain_up(first: &Certificate, bag: &[Certificate]) -> Vec<Certificate> {
     chain
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate>, CliError> {
+pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, CliError> {
     let text = input::text(path, "certificates")?;
     let certificates = Certificate::from_pem_chain(&text).map_err(|error| CliError::document(path, error))?;
     if certificates.is_empty() {
