@@ -166,8 +166,7 @@ impl Config {
     pub fn keys(&self, section: &str) -> Vec<Key> {
         let mut keys = Vec::new();
         for part in self.file.sections_by_name(section).into_iter().flatten() {
-            let meta = part.meta();
-            let (gix::sec::Trust::Full, Some(scope)) = (meta.trust, scope_of(meta.source)) else { continue };
+            let Some(scope) = scope_of(part.meta()) else { continue };
             let subsection = part.header().subsection_name().map(|name| name.to_str_lossy().into_owned());
             let names: BTreeSet<String> = part.value_names().map(|name| name.to_ascii_lowercase()).collect();
             for name in names {
@@ -183,10 +182,8 @@ impl Config {
     fn parts<'a>(&'a self, section: &str, subsection: Option<&str>) -> impl Iterator<Item = (SectionRef<'a>, Scope)> {
         self.file.sections_by_name(section).into_iter().flatten().filter_map(move |part| {
             let is_ours = part.header().subsection_name().map(|name| &**name) == subsection.map(str::as_bytes);
-            // A file that belongs to somebody else is not configuration, git says (safe.directory).
-            let counts = is_ours && part.meta().trust == gix::sec::Trust::Full;
-            let scope = scope_of(part.meta().source)?;
-            counts.then_some((part, scope))
+            let scope = scope_of(part.meta())?;
+            is_ours.then_some((part, scope))
         })
     }
 }
@@ -200,16 +197,24 @@ pub fn parse_boolean(text: Option<&[u8]>) -> Option<bool> {
     }
 }
 
-fn scope_of(source: gix::config::Source) -> Option<Scope> {
+/// `None` for a part that does not count.
+fn scope_of(meta: &Metadata) -> Option<Scope> {
     use gix::config::Source;
-    match source {
-        Source::GitInstallation | Source::System => Some(Scope::System),
-        Source::Git | Source::User => Some(Scope::Global),
-        Source::Local | Source::Worktree => Some(Scope::Repository),
-        Source::Env | Source::Cli | Source::Api => Some(Scope::Command),
-        // Values that gix itself derives from variables such as HTTP_PROXY.
-        Source::EnvOverride => None,
+    // A file that belongs to somebody else is not configuration, git says (safe.directory).
+    if meta.trust != gix::sec::Trust::Full {
+        return None;
     }
+    let scope = match meta.source {
+        Source::GitInstallation | Source::System => Scope::System,
+        Source::Git | Source::User => Scope::Global,
+        Source::Local | Source::Worktree => Scope::Repository,
+        Source::Env | Source::Cli | Source::Api => Scope::Command,
+        // Values that gix itself derives from variables such as HTTP_PROXY.
+        Source::EnvOverride => return None,
+    };
+    // With `HOME=` gix takes `.gitconfig` of the current directory, which is the repository's, for the user's own.
+    let is_elsewhere = meta.path.as_ref().is_none_or(|path| path.is_absolute());
+    (is_elsewhere || scope == Scope::Repository).then_some(scope)
 }
 
 /// The files that count where there is no repository. gix's own `from_globals` also asks `git` for the configuration
