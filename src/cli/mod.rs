@@ -26,6 +26,7 @@ pub mod signing;
 pub mod status;
 pub mod streams;
 pub mod trust_cache;
+pub mod whole_file;
 pub mod world;
 
 use std::ffi::OsString;

@@ -2,16 +2,14 @@
 //!
 //! A pin is evidence like any other: it saves the network, not the checks. A forged or outdated one is as good as none.
 
-use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use directories::ProjectDirs;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::error::CliError;
-use super::input;
+use super::{input, whole_file};
 use crate::format::log_entry::LogEntry;
 use crate::format::log_entry_json;
 
@@ -72,16 +70,7 @@ impl Pins {
         };
         let written = Written { schema: SCHEMA, entries: entries.iter().take(MAX_ENTRIES).map(raw).collect() };
         let text = serde_json::to_vec(&written).map_err(|error| CliError::io("write JSON", error.into()))?;
-        self.replace(&path, &text).map_err(|error| CliError::io(format!("keep {}", path.display()), error))
-    }
-
-    fn replace(&self, path: &Path, text: &[u8]) -> std::io::Result<()> {
-        fs::create_dir_all(&self.directory)?;
-        let mut file = tempfile::NamedTempFile::new_in(&self.directory)?;
-        file.write_all(text)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
+        whole_file::write(&path, &text).map_err(|error| CliError::io(format!("keep {}", path.display()), error))
     }
 
     /// The file of `object`; a name that is not hexadecimal names no object, and no file either.
@@ -93,6 +82,8 @@ impl Pins {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::format::log_entry::EntryKind;
 

@@ -10,13 +10,13 @@
 //! The root that the judgement begins with is not here: whoever can write the cache must not choose it.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::error::CliError;
-use super::input;
+use super::{input, whole_file};
 use crate::format::tuf::quote;
 use crate::net::{Client, Limits, Roots};
 use crate::service::tuf::UPDATE_TIME;
@@ -165,7 +165,7 @@ fn documents(files: &MetadataFiles, set: &mut TrustedSet) -> Result<Option<TufDo
         state: TufState {
             root_version: root.version,
             root_expires: root.expires,
-            signed_by: root.signed.root.signers(root).into_iter().map(str::to_owned).collect(),
+            signed_by: root.signed.root.signers(&root.signatures).into_iter().map(str::to_owned).collect(),
             timestamp_version: timestamp.version,
             targets_version: targets.version,
             expires: set.expires(),
@@ -284,16 +284,7 @@ impl TrustCache {
         if fs::read(&path).is_ok_and(|there| there == *content) {
             return Ok(());
         }
-        let write = || {
-            let folder = path.parent().unwrap_or(&self.folder);
-            fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(content)?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            Ok(())
-        };
-        write().map_err(|error: io::Error| CliError::io(format!("write {}", path.display()), error))
+        whole_file::write(&path, content).map_err(|error| CliError::io(format!("write {}", path.display()), error))
     }
 
     /// The names in a folder of the cache, none if it is not there.

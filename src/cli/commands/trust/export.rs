@@ -1,7 +1,6 @@
 //! `gitseal trust export`: the documents in force as one file.
 
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -10,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::instance;
 use crate::cli::output;
 use crate::cli::streams::Streams;
+use crate::cli::whole_file;
 use crate::cli::world::World;
 use crate::crypto::digest::hex;
 use crate::crypto::sha256;
@@ -29,7 +29,8 @@ impl Export {
         // What a reader would refuse is not written.
         let json = export.to_json(&exported).map_err(|error| CliError::io("write JSON", error.into()))?;
         trust::Export::from_json(&json).map_err(|error| CliError::instance(export.instance.as_ref(), error))?;
-        write(&self.file, &json).map_err(|error| CliError::io(format!("write {}", self.file.display()), error))?;
+        whole_file::publish(&self.file, &json)
+            .map_err(|error| CliError::io(format!("write {}", self.file.display()), error))?;
 
         let which =
             export.instance.map_or("an instance without a name".to_owned(), |name| format!("the instance {name}"));
@@ -39,18 +40,4 @@ impl Export {
         output::line(&format!("elsewhere: gitseal trust import {file} --checksum {}", hex(&sha256(&json))))?;
         Ok(Exit::Good)
     }
-}
-
-/// The whole file or nothing. It holds no secret: whoever may read the folder may read it.
-fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    // The error names the temporary file, which nobody has asked for.
-    let mut file = builder.tempfile_in(folder).map_err(|error| io::Error::from(error.kind()))?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -1,0 +1,76 @@
+//! Files that are written whole or not at all: a temporary file beside, fsync, rename.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Put `content` into the file at `path`, for its owner alone; folders that are missing are made.
+///
+/// # Errors
+/// The folder or the file cannot be written; what was there before is there still.
+pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    fs::create_dir_all(folder(path))?;
+    put(tempfile::Builder::new(), path, content)
+}
+
+/// Put `content` into the file at `path`, for everybody who may read the folder: it holds no secret.
+///
+/// # Errors
+/// As [`write`]; the folder must be there.
+pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    if let Some(permissions) = readable() {
+        builder.permissions(permissions);
+    }
+    put(builder, path, content)
+}
+
+fn put(builder: tempfile::Builder<'_, '_>, path: &Path, content: &[u8]) -> io::Result<()> {
+    // The error would name the temporary file, which nobody has asked for.
+    let mut file = builder.tempfile_in(folder(path)).map_err(|error| io::Error::from(error.kind()))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(unix)]
+fn readable() -> Option<Permissions> {
+    Some(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable() -> Option<Permissions> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_else_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/b/file");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        assert!(publish(&directory.path().join("none/file"), b"").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_what_is_published_can_be_read_by_others() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777;
+        write(&directory.path().join("own"), b"").unwrap();
+        publish(&directory.path().join("public"), b"").unwrap();
+        assert_eq!((mode("own"), mode("public")), (0o600, 0o644));
+    }
+}
