@@ -7,8 +7,8 @@ use jiff::Timestamp;
 
 use super::error::{Peer, ServiceError};
 use super::session::{Place, Session};
-use crate::format::tuf::metadata::{Delegation, MetadataFile, TargetFile};
-use crate::format::tuf::quote;
+use crate::format::tuf::metadata::{MetadataFile, TargetFile};
+use crate::format::tuf::{Delegation, quote};
 use crate::net::{Request, Url};
 use crate::trust::metadata_files::{
     MAX_ROOT_LEN, MAX_ROOTS, MAX_SNAPSHOT_LEN, MAX_TARGETS_LEN, MAX_TIMESTAMP_LEN, MetadataFiles,

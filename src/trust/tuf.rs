@@ -15,10 +15,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::format::tuf::metadata::{
-    Authority, Delegation, MAX_TARGET_PATH_LEN, Metadata, MetadataFile, Root, Snapshot, TargetFile, Targets,
-    TimestampRole,
+    MAX_TARGET_PATH_LEN, Metadata, MetadataFile, Root, Snapshot, TargetFile, Targets, TimestampRole,
 };
-use crate::format::tuf::{MetadataError, Role};
+use crate::format::tuf::{Authority, Delegation, MetadataError, Role};
 
 /// How many roles a search for a target asks at most (section 5.6.7.1 leaves the number to us); each may cost a file.
 pub const MAX_VISITED: usize = 32;
@@ -453,7 +452,7 @@ fn parse<T: Role>(role: &RoleName, text: &[u8]) -> Result<Metadata<T>, TufError>
 }
 
 fn check_signers<T>(role: &RoleName, metadata: &Metadata<T>, authority: &Authority) -> Result<(), TufError> {
-    let found = authority.signers(metadata).len();
+    let found = authority.signers(&metadata.signatures).len();
     if found as u64 >= authority.threshold {
         return Ok(());
     }

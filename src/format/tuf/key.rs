@@ -1,7 +1,7 @@
 //! The keys of TUF roles (TUF specification section 4.2): how each kind is spelt, and which signatures it makes.
 
+use super::fields::{Fields, MetadataError};
 use super::json::Json;
-use super::metadata::{Fields, MetadataError};
 use crate::crypto::digest::unhex;
 use crate::crypto::{HashAlgorithm, KeyKind, MlDsaKey, MlDsaKind, PublicKey, SignatureScheme};
 use crate::format::pem;

@@ -7,76 +7,15 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::authority::{Authority, Signatures, keys};
+use super::delegation::{Delegation, Delegations};
+use super::fields::{Fields, MetadataError};
 use super::json::Json;
-use super::key::Key;
-use super::pattern::PathPattern;
-use super::quote;
-use crate::crypto::digest::{hex, unhex};
-use crate::crypto::{Digest, HashAlgorithm, sha256};
+use crate::crypto::digest::unhex;
+use crate::crypto::{Digest, HashAlgorithm};
 
-/// No metadata carries more signatures: the public instance's roots have five to eight.
-pub const MAX_SIGNATURES: usize = 256;
-/// No role has more keys.
-pub const MAX_ROLE_KEYS: usize = 256;
-/// No name of a role is longer, in bytes and percent-encoded: with `.json` it must fit into a file name.
-pub const MAX_ROLE_NAME_LEN: usize = 240;
 /// No path of a target is longer, in bytes.
 pub const MAX_TARGET_PATH_LEN: usize = 1024;
-/// The names that delegated roles may not have.
-pub const TOP_LEVEL_ROLES: [&str; 4] = ["root", "timestamp", "snapshot", "targets"];
-
-/// Why a document is no metadata.
-#[derive(Debug, thiserror::Error)]
-pub enum MetadataError {
-    /// Not JSON, or without a canonical form.
-    #[error("it is malformed: {0}")]
-    Json(#[from] serde_json::Error),
-    /// A field that must be there is not, or is of another type.
-    #[error("{what} has no usable {field:?}")]
-    Field {
-        /// Whose field.
-        what: &'static str,
-        /// Which.
-        field: String,
-    },
-    /// Something that should be a JSON object.
-    #[error("{0} is not an object")]
-    NotAnObject(&'static str),
-    /// The metadata of another role: a snapshot in the place of a timestamp, say.
-    #[error("it is of type {found:?} and should be {wanted:?}")]
-    Type {
-        /// Which role was asked for.
-        wanted: &'static str,
-        /// Which it is.
-        found: String,
-    },
-    /// A version of the specification with another format.
-    #[error("it follows version {0:?} of the specification, and this gitseal knows 1.x")]
-    SpecVersion(String),
-    /// More of something than anybody needs.
-    #[error("it has more than {limit} {what}")]
-    TooMany {
-        /// Of what.
-        what: &'static str,
-        /// The bound.
-        limit: usize,
-    },
-    /// Two signatures by one key id (section 4.2.1 forbids them).
-    #[error("it has two signatures by the key {0}")]
-    DuplicateSignature(String),
-    /// A role that lists a key twice, to count it twice.
-    #[error("a role lists the key {0} twice")]
-    DuplicateKey(String),
-    /// A delegated role without a name, with one of a top-level role, or with one that is there already.
-    #[error("it delegates to a role with the impossible name {0:?}")]
-    RoleName(String),
-    /// A length or digest that cannot be checked.
-    #[error("{0:?} has no digest that this gitseal can check")]
-    Digest(String),
-    /// Both or neither of the two ways to say which targets are delegated.
-    #[error("the delegation to {0:?} must name either paths or hash prefixes")]
-    Paths(String),
-}
 
 /// What a role says, and who signed it.
 #[derive(Debug, Clone)]
@@ -87,9 +26,8 @@ pub struct Metadata<T> {
     pub expires: Timestamp,
     /// What it says.
     pub signed: T,
-    message: Vec<u8>,
-    /// By key id. A signature that is no hexadecimal is one that does not verify.
-    signatures: BTreeMap<String, Option<Vec<u8>>>,
+    /// Who signed it.
+    pub signatures: Signatures,
 }
 
 /// One of the four kinds of metadata.
@@ -127,58 +65,8 @@ impl<T: Role> Metadata<T> {
             version: fields.positive("version")?,
             expires,
             signed: T::read(&fields)?,
-            message: signed.canonical(),
-            signatures: signatures(&document)?,
+            signatures: Signatures::read(&document, signed.canonical())?,
         })
-    }
-}
-
-fn signatures(document: &Fields<'_>) -> Result<BTreeMap<String, Option<Vec<u8>>>, MetadataError> {
-    let items = document.array("signatures", MAX_SIGNATURES)?;
-    let mut signatures = BTreeMap::new();
-    for item in items {
-        let item = Fields::of(item, "a signature")?;
-        let id = item.text("keyid")?.to_owned();
-        if signatures.insert(id.clone(), unhex(item.text("sig")?)).is_some() {
-            return Err(MetadataError::DuplicateSignature(id));
-        }
-    }
-    Ok(signatures)
-}
-
-/// Who may sign for a role: its keys, and how many of them it takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authority {
-    /// By key id. The id is whatever the delegator calls the key: GitHub's repository does not derive it as others do.
-    pub keys: BTreeMap<String, Key>,
-    /// How many different keys must sign; never 0.
-    pub threshold: u64,
-}
-
-impl Authority {
-    fn read(role: &Fields<'_>, keys: &BTreeMap<String, Key>) -> Result<Self, MetadataError> {
-        let mut own = BTreeMap::new();
-        for id in role.texts("keyids", MAX_ROLE_KEYS)? {
-            // An id without a key is one that cannot sign.
-            let key = keys.get(id).cloned().unwrap_or(Key::Unusable);
-            if own.insert(id.to_owned(), key).is_some() {
-                return Err(MetadataError::DuplicateKey(id.to_owned()));
-            }
-        }
-        Ok(Authority { keys: own, threshold: role.positive("threshold")? })
-    }
-
-    /// The ids of those who signed `metadata`, each key once, whatever number of ids it goes by (CVE-2026-23992).
-    pub fn signers<'a, T>(&'a self, metadata: &Metadata<T>) -> Vec<&'a str> {
-        let mut signers: Vec<(&str, &Key)> = Vec::new();
-        for (id, key) in &self.keys {
-            let Some(Some(signature)) = metadata.signatures.get(id) else { continue };
-            let is_counted = signers.iter().any(|(_, counted)| counted.is_same(key));
-            if !is_counted && key.verifies(&metadata.message, signature) {
-                signers.push((id, key));
-            }
-        }
-        signers.into_iter().map(|(id, _)| id).collect()
     }
 }
 
@@ -293,53 +181,7 @@ impl Targets {
     /// The roles that may speak about the target at `path`, in order of their precedence.
     #[must_use]
     pub fn delegations_for(&self, path: &str) -> Vec<Delegation> {
-        match &self.delegations {
-            Delegations::Roles(roles) => roles.iter().filter(|role| role.covers(path)).cloned().collect(),
-            Delegations::Bins(bins) => vec![bins.bin_of(path)],
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Delegations {
-    Roles(Vec<Delegation>),
-    Bins(Bins),
-}
-
-/// Roles that share targets evenly, by the first bits of a digest of their paths (TAP 15, `succinct_roles`).
-#[derive(Debug, Clone)]
-struct Bins {
-    prefix: String,
-    /// 1 to 32.
-    bits: u32,
-    authority: Authority,
-}
-
-impl Bins {
-    fn read(fields: &Fields<'_>, keys: &BTreeMap<String, Key>) -> Result<Self, MetadataError> {
-        let prefix = fields.text("name_prefix")?;
-        // With a hyphen and eight digits behind it.
-        if !is_role_name(&format!("{prefix}-01234567")) {
-            return Err(MetadataError::RoleName(prefix.chars().take(100).collect()));
-        }
-        let bits = u32::try_from(fields.positive("bit_length")?).ok().filter(|bits| *bits <= 32);
-        Ok(Bins {
-            prefix: prefix.to_owned(),
-            bits: bits.ok_or_else(|| fields.broken("bit_length"))?,
-            authority: Authority::read(fields, keys)?,
-        })
-    }
-
-    fn bin_of(&self, path: &str) -> Delegation {
-        let [a, b, c, d, ..] = sha256(path.as_bytes());
-        let bin = u32::from_be_bytes([a, b, c, d]) >> (32 - self.bits);
-        let digits = self.bits.div_ceil(4) as usize;
-        Delegation {
-            name: format!("{}-{bin:0digits$x}", self.prefix),
-            authority: self.authority.clone(),
-            terminating: false,
-            paths: Paths::HashPrefixes(vec![String::new()]),
-        }
+        self.delegations.covering(path)
     }
 }
 
@@ -351,8 +193,8 @@ impl Role for Targets {
         let targets = targets.members().map(|(path, file)| Ok((path.clone(), TargetFile::read(path, file)?)));
         let targets = targets.collect::<Result<_, MetadataError>>()?;
         let delegations = match fields.optional("delegations") {
-            Some(_) => delegations(&fields.object("delegations")?)?,
-            None => Delegations::Roles(Vec::new()),
+            Some(_) => Delegations::read(&fields.object("delegations")?)?,
+            None => Delegations::none(),
         };
         Ok(Targets { targets, delegations })
     }
@@ -401,165 +243,6 @@ fn digests(name: &str, fields: &Fields<'_>) -> Result<Vec<Digest>, MetadataError
         digests.push(Digest::from_bytes(algorithm, &bytes).ok_or_else(broken)?);
     }
     Ok(digests)
-}
-
-/// A role that another one trusts with some targets.
-#[derive(Debug, Clone)]
-pub struct Delegation {
-    /// Its name.
-    pub name: String,
-    /// Who may sign for it.
-    pub authority: Authority,
-    /// Whether nobody after it is asked about its targets.
-    pub terminating: bool,
-    paths: Paths,
-}
-
-#[derive(Debug, Clone)]
-enum Paths {
-    Patterns(Vec<PathPattern>),
-    /// Of the SHA-256 of the path, in lower-case hexadecimal.
-    HashPrefixes(Vec<String>),
-}
-
-impl Delegation {
-    /// Whether it may speak about the target at `path`.
-    #[must_use]
-    pub fn covers(&self, path: &str) -> bool {
-        match &self.paths {
-            Paths::Patterns(patterns) => patterns.iter().any(|pattern| pattern.matches(path)),
-            Paths::HashPrefixes(prefixes) => {
-                let hash = hex(&sha256(path.as_bytes()));
-                prefixes.iter().any(|prefix| hash.starts_with(prefix.as_str()))
-            }
-        }
-    }
-}
-
-fn is_role_name(name: &str) -> bool {
-    let len = quote(name).len();
-    (1..=MAX_ROLE_NAME_LEN).contains(&len) && !TOP_LEVEL_ROLES.contains(&name)
-}
-
-fn delegations(fields: &Fields<'_>) -> Result<Delegations, MetadataError> {
-    /// A traversal visits fewer.
-    const MAX_DELEGATIONS: usize = 16_384;
-    let keys = keys(fields)?;
-    if fields.optional("succinct_roles").is_some() && fields.optional("roles").is_none() {
-        return Ok(Delegations::Bins(Bins::read(&fields.object("succinct_roles")?, &keys)?));
-    }
-    let mut read: Vec<Delegation> = Vec::new();
-    let mut names = std::collections::BTreeSet::new();
-    for role in fields.array("roles", MAX_DELEGATIONS)? {
-        let role = Fields::of(role, "a delegated role")?;
-        let name = role.text("name")?;
-        if !is_role_name(name) || !names.insert(name.to_owned()) {
-            return Err(MetadataError::RoleName(name.chars().take(100).collect()));
-        }
-        let texts = |field| role.texts(field, MAX_DELEGATIONS);
-        let paths = match (role.optional("paths"), role.optional("path_hash_prefixes")) {
-            (Some(_), None) => Paths::Patterns(texts("paths")?.into_iter().map(PathPattern::new).collect()),
-            (None, Some(_)) => {
-                Paths::HashPrefixes(texts("path_hash_prefixes")?.into_iter().map(str::to_ascii_lowercase).collect())
-            }
-            _ => return Err(MetadataError::Paths(name.to_owned())),
-        };
-        read.push(Delegation {
-            name: name.to_owned(),
-            authority: Authority::read(&role, &keys)?,
-            terminating: role.optional_boolean("terminating")?.ok_or_else(|| role.broken("terminating"))?,
-            paths,
-        });
-    }
-    Ok(Delegations::Roles(read))
-}
-
-fn keys(fields: &Fields<'_>) -> Result<BTreeMap<String, Key>, MetadataError> {
-    fields.object("keys")?.members().map(|(id, key)| Ok((id.clone(), Key::read(key)?))).collect()
-}
-
-/// An object whose members are asked for by name and type.
-#[derive(Debug, Clone, Copy)]
-pub struct Fields<'a> {
-    members: &'a BTreeMap<String, Json>,
-    what: &'static str,
-}
-
-impl<'a> Fields<'a> {
-    pub(super) fn of(value: &'a Json, what: &'static str) -> Result<Self, MetadataError> {
-        match value {
-            Json::Object(members) => Ok(Fields { members, what }),
-            _ => Err(MetadataError::NotAnObject(what)),
-        }
-    }
-
-    fn broken(&self, field: &str) -> MetadataError {
-        MetadataError::Field { what: self.what, field: field.chars().take(100).collect() }
-    }
-
-    fn members(&self) -> impl Iterator<Item = (&'a String, &'a Json)> + use<'a> {
-        self.members.iter()
-    }
-
-    fn optional(&self, field: &str) -> Option<&'a Json> {
-        self.members.get(field)
-    }
-
-    fn value(&self, field: &str) -> Result<&'a Json, MetadataError> {
-        self.optional(field).ok_or_else(|| self.broken(field))
-    }
-
-    pub(super) fn text(&self, field: &str) -> Result<&'a str, MetadataError> {
-        match self.value(field)? {
-            Json::String(text) => Ok(text),
-            _ => Err(self.broken(field)),
-        }
-    }
-
-    pub(super) fn object(&self, field: &'static str) -> Result<Fields<'a>, MetadataError> {
-        match self.value(field)? {
-            Json::Object(members) => Ok(Fields { members, what: field }),
-            _ => Err(self.broken(field)),
-        }
-    }
-
-    fn array(&self, field: &'static str, limit: usize) -> Result<&'a [Json], MetadataError> {
-        match self.value(field)? {
-            Json::Array(items) if items.len() > limit => Err(MetadataError::TooMany { what: field, limit }),
-            Json::Array(items) => Ok(items),
-            _ => Err(self.broken(field)),
-        }
-    }
-
-    fn texts(&self, field: &'static str, limit: usize) -> Result<Vec<&'a str>, MetadataError> {
-        let text = |value: &'a Json| match value {
-            Json::String(text) => Ok(text.as_str()),
-            _ => Err(self.broken(field)),
-        };
-        self.array(field, limit)?.iter().map(text).collect()
-    }
-
-    fn optional_boolean(&self, field: &str) -> Result<Option<bool>, MetadataError> {
-        match self.optional(field) {
-            None => Ok(None),
-            Some(Json::Boolean(value)) => Ok(Some(*value)),
-            Some(_) => Err(self.broken(field)),
-        }
-    }
-
-    fn length(&self, field: &str) -> Result<u64, MetadataError> {
-        match self.value(field)? {
-            Json::Integer(value) => u64::try_from(*value).map_err(|_| self.broken(field)),
-            _ => Err(self.broken(field)),
-        }
-    }
-
-    fn positive(&self, field: &str) -> Result<u64, MetadataError> {
-        match self.length(field)? {
-            0 => Err(self.broken(field)),
-            value => Ok(value),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,13 +3,19 @@
 //! Bytes to values; what the values are worth is judged by [`trust::tuf`](crate::trust::tuf). Names of roles and targets
 //! are data: [`quote`] makes of them what may stand in an address or a file name.
 
+pub mod authority;
+pub mod delegation;
+pub mod fields;
 pub mod json;
 pub mod key;
 pub mod metadata;
 pub mod pattern;
 
+pub use authority::Authority;
+pub use delegation::Delegation;
+pub use fields::MetadataError;
 pub use key::Key;
-pub use metadata::{Metadata, MetadataError, Role};
+pub use metadata::{Metadata, Role};
 pub use pattern::PathPattern;
 
 use std::fmt::Write as _;
