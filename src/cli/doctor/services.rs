@@ -9,6 +9,7 @@ use super::finding::{Finding, Id};
 use super::settings::without_password;
 use super::setup::Setup;
 use crate::cli::error::CliError;
+use crate::cli::instance::tuf::TufInstance;
 use crate::cli::signing;
 use crate::net::{Client, Limits, Roots};
 use crate::service::reachability::reach;
@@ -66,6 +67,13 @@ pub(super) fn chosen(setup: &Setup) -> Result<Vec<Contact>, CliError> {
             version: service.major_api_version,
         });
     };
+    // Where the documents are named, a repository has no part in it.
+    let settings = setup.settings();
+    if settings.trusted_root.is_none()
+        && let Ok(Some(instance)) = TufInstance::in_force(settings)
+    {
+        add(Peer::TufRepository, &Service::at(instance.url, 1));
+    }
     // What cannot be chosen at all is a finding of its own.
     config.oidc_provider(now).into_iter().for_each(|service| add(Peer::OidcProvider, service));
     config.authority(now).into_iter().for_each(|service| add(Peer::CertificateAuthority, service));
