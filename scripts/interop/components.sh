@@ -14,6 +14,11 @@ DEBIAN_NEWEST_SUITE=sid
 DEBIAN_NEWEST_PACKAGES="gitsign=0.16.1* cosign=3.1.1* sigstore-go=1.3.0*"
 # The last release of gitsign.
 GITSIGN_GO_VERSION=v0.17.1
+# The servers of scripts/stack: the last releases that Go 1.26 builds.
+FULCIO_VERSION=v1.8.8
+TESSERACT_VERSION=v0.1.1
+REKOR_TILES_VERSION=v2.3.0
+TSA_VERSION=v2.1.3
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -94,29 +99,69 @@ need_debian_newest() {
 
 # --- The Go module proxy ----------------------------------------------------------------------------------------------
 
-# `go install PATH@VERSION` asks for the list of all versions first, which not every proxy serves. A module of our own
+# fetch_go MODULE VERSION PACKAGE FILE [FOUND PUT] AT: builds one program of a Go module as AT/program. With FOUND, the
+# module's FILE has PUT in its place, which must be there once; the README of what wants that says why.
+#
+# `go install PACKAGE@VERSION` asks for the list of all versions first, which not every proxy serves. A module of our own
 # that requires the one version needs no list.
-fetch_go_gitsign() {
-    local at=$1
+fetch_go() {
+    local module=$1 version=$2 package=$3 at=${!#}
     command -v go >/dev/null || { echo "no go"; return 1; }
+    export GOFLAGS="-mod=mod -trimpath"
     mkdir -p "$at/module"
-    cat >"$at/module/go.mod" <<MOD
-module gitseal.invalid/interop
+    cd "$at/module"
+    printf 'module gitseal.invalid/interop\n\ngo 1.26.0\n\nrequire %s %s\n' "$module" "$version" >go.mod
+    if [ $# -gt 4 ]; then
+        local file=$4 found=$5 put=$6
+        go mod download "$module"
+        cp -r "$(go list -m -f '{{.Dir}}' "$module")" source
+        chmod -R u+w source
+        [ "$(grep -cF "$found" "source/$file")" = 1 ] || { echo "$file does not have $found once"; return 1; }
+        python3 -c 'import sys; p, a, b = sys.argv[1:]; t = open(p).read(); open(p, "w").write(t.replace(a, b))' \
+            "source/$file" "$found" "$put"
+        go mod edit -replace "$module=./source"
+    fi
+    nice -n 10 go build -ldflags "-s -w" -o "$at/program" "$package"
+    rm -rf source
+}
 
-go 1.26.0
-
-require github.com/sigstore/gitsign $GITSIGN_GO_VERSION
-MOD
-    printf 'package interop\n\nimport _ "github.com/sigstore/gitsign"\n' >"$at/module/interop.go"
-    (cd "$at/module" && GOFLAGS="-mod=mod -trimpath" nice -n 10 go build -ldflags "-s -w" -o "$at/gitsign" \
-        github.com/sigstore/gitsign)
+# need_go MODULE VERSION PACKAGE [FILE FOUND PUT]: sets GO_PROGRAM
+need_go() {
+    local name
+    name=go-$(basename "$3")-$2-$(printf '%s\n' "$@" | sha256sum | cut -c 1-8)
+    cached "$name" fetch_go "$@" || return 1
+    GO_PROGRAM=$CACHE/$name/program
 }
 
 # GITSIGN_GO: gitsign 0.17
 need_go_gitsign() {
-    cached "go-gitsign-$GITSIGN_GO_VERSION" fetch_go_gitsign || return 1
-    GITSIGN_GO=$CACHE/go-gitsign-$GITSIGN_GO_VERSION/gitsign
-    export GITSIGN_GO
+    need_go github.com/sigstore/gitsign "$GITSIGN_GO_VERSION" github.com/sigstore/gitsign || return 1
+    export GITSIGN_GO=$GO_PROGRAM
+}
+
+# STACK_FULCIO, STACK_TESSERACT, STACK_REKOR, STACK_TSA, STACK_NODE_PATH (oidc-provider), PEER_PYTHON: the servers of
+# scripts/stack, built one after the other. CGO_ENABLED=0: what they would use it for is hardware keys.
+need_stack() {
+    local -x CGO_ENABLED=0
+    local NODE_PATH
+    need_python || return 1
+    need_npm "$INTEROP_DIR/../stack/package.json" || return 1
+    STACK_NODE_PATH=$NODE_PATH
+    # Fulcio and the timestamp authority serve figures on all addresses of the machine, and no option says otherwise.
+    need_go github.com/sigstore/fulcio "$FULCIO_VERSION" github.com/sigstore/fulcio \
+        cmd/app/serve.go '":%v", viper.GetString("metrics-port")' '"127.0.0.1:%v", viper.GetString("metrics-port")' || return 1
+    STACK_FULCIO=$GO_PROGRAM
+    need_go github.com/sigstore/timestamp-authority/v2 "$TSA_VERSION" \
+        github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server \
+        pkg/server/prometheus.go '":2112"' '"127.0.0.1:0"' || return 1
+    STACK_TSA=$GO_PROGRAM
+    need_go github.com/transparency-dev/tesseract "$TESSERACT_VERSION" \
+        github.com/transparency-dev/tesseract/cmd/tesseract/posix || return 1
+    STACK_TESSERACT=$GO_PROGRAM
+    need_go github.com/sigstore/rekor-tiles/v2 "$REKOR_TILES_VERSION" \
+        github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix || return 1
+    STACK_REKOR=$GO_PROGRAM
+    export STACK_FULCIO STACK_TSA STACK_TESSERACT STACK_REKOR STACK_NODE_PATH
 }
 
 # --- PyPI and npm -----------------------------------------------------------------------------------------------------
@@ -137,19 +182,23 @@ need_python() {
     export PEER_PYTHON SIGSTORE_PYTHON
 }
 
-fetch_node() {
-    cp "$INTEROP_DIR/package.json" "$1/"
-    (cd "$1" && npm install --no-audit --no-fund --no-package-lock --omit=dev --loglevel=error)
+fetch_npm() {
+    cp "$1" "$2/package.json"
+    (cd "$2" && npm install --no-audit --no-fund --no-package-lock --omit=dev --loglevel=error)
+}
+
+# need_npm PACKAGE_JSON: sets NODE_PATH, the folder from which Node finds what that file names
+need_npm() {
+    local name
+    command -v node >/dev/null && command -v npm >/dev/null || { say "interop: no node or no npm"; return 1; }
+    name=node-$(sha256sum "$1" | cut -c 1-12)
+    cached "$name" fetch_npm "$1" || return 1
+    export NODE_PATH=$CACHE/$name/node_modules
 }
 
 # NODE_PATH: the folder from which Node finds sigstore-js
 need_node() {
-    local name
-    command -v node >/dev/null && command -v npm >/dev/null || { say "interop: no node or no npm"; return 1; }
-    name=node-$(sha256sum "$INTEROP_DIR/package.json" | cut -c 1-12)
-    cached "$name" fetch_node || return 1
-    NODE_PATH=$CACHE/$name/node_modules
-    export NODE_PATH
+    need_npm "$INTEROP_DIR/package.json"
 }
 
 # --- Our own TUF client on the command line of the tuf-conformance suite ------------------------------------------------
