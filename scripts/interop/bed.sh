@@ -1,5 +1,5 @@
-# The test bed: a scratch folder, a home without anybody's settings, and one sandbox that all cells share. Sourced by
-# `run` and by `scripts/bench/run`.
+# The test bed: a scratch folder, a home without anybody's settings, and the instances that all cells share: the sandbox,
+# and, for those that want it, the real servers of scripts/stack. Sourced by `run` and by `scripts/bench/run`.
 
 # Sets GITSEAL, BED and the sandbox's environment; takes all of it away again when the shell ends.
 make_bed() {
@@ -56,14 +56,45 @@ start_sandbox() {
         fi
         sleep 0.1
     done
-    . "$SANDBOX/env"
+    python3 "$INTEROP_DIR/documents.py" "$SANDBOX" "$BED/sandbox.documents"
+    use_instance sandbox
+}
+
+# STACK: the folder of the real servers, which run from here on until the bed is taken away.
+need_running_stack() {
+    need_stack || return 1
+    STACK=$BED/stack
+    "$INTEROP_DIR/../stack/stack" --dir "$STACK" up >"$BED/stack.log" 2>&1 || {
+        tail -n 30 "$BED/stack.log" >&2
+        return 1
+    }
+    python3 "$INTEROP_DIR/documents.py" "$STACK" "$BED/stack.documents"
+}
+
+# use_instance sandbox|stack: from here on every program is at home there. Sets INSTANCE (its folder), DOCUMENTS (what
+# documents.py made of that), IDENTITY and ISSUER (who a token of it names).
+use_instance() {
+    local name
+    if [ -n "${INSTANCE:-}" ]; then
+        for name in $(sed -n 's/^export \([A-Z_]*\)=.*/\1/p' "$INSTANCE/env"); do unset "$name"; done
+    fi
+    case $1 in
+    sandbox) INSTANCE=$SANDBOX ;;
+    stack) INSTANCE=$STACK ;;
+    esac
+    DOCUMENTS=$BED/$1.documents
+    . "$INSTANCE/env"
     fresh_token
     IDENTITY=$(token_claim email)
     ISSUER=$(token_claim iss)
-    export IDENTITY ISSUER
-    # The same sandbox seen twice: with a first-generation log (signed entry timestamps), and with a second-generation
-    # log, which promises nothing and needs a timestamp authority.
-    python3 "$INTEROP_DIR/documents.py" "$SANDBOX" "$BED"
+    export INSTANCE DOCUMENTS IDENTITY ISSUER
+}
+
+# on INSTANCE COMMAND...: a cell's command, there
+on() {
+    use_instance "$1"
+    shift
+    "$@"
 }
 
 take_bed_away() {
@@ -71,6 +102,9 @@ take_bed_away() {
     if [ -n "${SANDBOX_PID:-}" ]; then
         kill "$SANDBOX_PID" 2>/dev/null || true
         wait "$SANDBOX_PID" 2>/dev/null || true
+    fi
+    if [ -n "${STACK:-}" ]; then
+        "$INTEROP_DIR/../stack/stack" --dir "$STACK" down || true
     fi
     [ -z "${GNUPGHOME:-}" ] || gpgconf --kill gpg-agent || true
     if [ "$status" -eq 0 ]; then
@@ -81,7 +115,7 @@ take_bed_away() {
     return "$status"
 }
 
-# A token lives for minutes and a run may last longer: the sandbox keeps the one in the file fresh.
+# A token lives for minutes and a run may last longer: the sandbox keeps the one in the file fresh. The stack's lasts.
 fresh_token() {
     SIGSTORE_ID_TOKEN=$(cat "$GITSEAL_ID_TOKEN_FILE")
     export SIGSTORE_ID_TOKEN
@@ -94,7 +128,7 @@ token_claim() {
     printf %s "$body" | base64 -d | sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"
 }
 
-# Leaves the first root of the sandbox's TUF repository in ./1.root.json, as its users are given it.
+# Leaves the first root of the instance's TUF repository in ./1.root.json, as its users are given it.
 first_root() {
     "$PYTHON3" -c 'import sys, urllib.request; sys.stdout.buffer.write(urllib.request.urlopen(sys.argv[1]).read())' \
         "$TUF_MIRROR/1.root.json" >1.root.json

@@ -5,6 +5,8 @@
 # returns 1: then every cell that wants it is skipped on a user's machine and fails when CI=true.
 
 CACHE=${GITSEAL_INTEROP_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/gitseal-interop}
+# A cell has another home, and may start what sources this again.
+export GITSEAL_INTEROP_CACHE=$CACHE
 INTEROP_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # One stable and one newest, as Debian ships them.
@@ -125,17 +127,18 @@ fetch_go() {
     rm -rf source
 }
 
-# need_go MODULE VERSION PACKAGE [FILE FOUND PUT]: sets GO_PROGRAM
+# need_go NAME MODULE VERSION PACKAGE [FILE FOUND PUT]: sets GO_PROGRAM
 need_go() {
     local name
-    name=go-$(basename "$3")-$2-$(printf '%s\n' "$@" | sha256sum | cut -c 1-8)
+    name=go-$1-$3-$(printf '%s\n' "$@" | sha256sum | cut -c 1-8)
+    shift
     cached "$name" fetch_go "$@" || return 1
     GO_PROGRAM=$CACHE/$name/program
 }
 
 # GITSIGN_GO: gitsign 0.17
 need_go_gitsign() {
-    need_go github.com/sigstore/gitsign "$GITSIGN_GO_VERSION" github.com/sigstore/gitsign || return 1
+    need_go gitsign github.com/sigstore/gitsign "$GITSIGN_GO_VERSION" github.com/sigstore/gitsign || return 1
     export GITSIGN_GO=$GO_PROGRAM
 }
 
@@ -148,17 +151,17 @@ need_stack() {
     need_npm "$INTEROP_DIR/../stack/package.json" || return 1
     STACK_NODE_PATH=$NODE_PATH
     # Fulcio and the timestamp authority serve figures on all addresses of the machine, and no option says otherwise.
-    need_go github.com/sigstore/fulcio "$FULCIO_VERSION" github.com/sigstore/fulcio \
+    need_go fulcio github.com/sigstore/fulcio "$FULCIO_VERSION" github.com/sigstore/fulcio \
         cmd/app/serve.go '":%v", viper.GetString("metrics-port")' '"127.0.0.1:%v", viper.GetString("metrics-port")' || return 1
     STACK_FULCIO=$GO_PROGRAM
-    need_go github.com/sigstore/timestamp-authority/v2 "$TSA_VERSION" \
+    need_go timestamp-authority github.com/sigstore/timestamp-authority/v2 "$TSA_VERSION" \
         github.com/sigstore/timestamp-authority/v2/cmd/timestamp-server \
         pkg/server/prometheus.go '":2112"' '"127.0.0.1:0"' || return 1
     STACK_TSA=$GO_PROGRAM
-    need_go github.com/transparency-dev/tesseract "$TESSERACT_VERSION" \
+    need_go tesseract github.com/transparency-dev/tesseract "$TESSERACT_VERSION" \
         github.com/transparency-dev/tesseract/cmd/tesseract/posix || return 1
     STACK_TESSERACT=$GO_PROGRAM
-    need_go github.com/sigstore/rekor-tiles/v2 "$REKOR_TILES_VERSION" \
+    need_go rekor-tiles github.com/sigstore/rekor-tiles/v2 "$REKOR_TILES_VERSION" \
         github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix || return 1
     STACK_REKOR=$GO_PROGRAM
     export STACK_FULCIO STACK_TSA STACK_TESSERACT STACK_REKOR STACK_NODE_PATH

@@ -1,4 +1,4 @@
-"""What the cells need beside the sandbox's own documents, made from them: documents.py SANDBOX OUT
+"""What the cells need beside an instance's own documents, made from them: documents.py INSTANCE OUT
 
 OUT/trust_config.v1.json, .v2.json   the ClientTrustConfig that sigstore-python wants: trusted root and signing configuration
 OUT/fulcio.root.pem, fulcio.rest.pem the certificate authority's root, and what stands between it and a leaf
@@ -11,14 +11,18 @@ import ssl
 import sys
 from base64 import b64decode
 
-sandbox, out = map(pathlib.Path, sys.argv[1:])
-trusted_root = json.loads((sandbox / "trusted_root.json").read_text())
+instance, out = map(pathlib.Path, sys.argv[1:])
+out.mkdir(exist_ok=True)
+trusted_root = json.loads((instance / "trusted_root.json").read_text())
 
 for generation in (1, 2):
+    signing_config = instance / f"signing_config_rekor_v{generation}.json"
+    if not signing_config.exists():
+        continue
     trust_config = {
         "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
         "trustedRoot": trusted_root,
-        "signingConfig": json.loads((sandbox / f"signing_config_rekor_v{generation}.json").read_text()),
+        "signingConfig": json.loads(signing_config.read_text()),
     }
     (out / f"trust_config.v{generation}.json").write_text(json.dumps(trust_config, indent=1))
 

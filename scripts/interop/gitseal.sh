@@ -2,7 +2,7 @@
 
 # log_generation 1|2: from here on gitseal signs with that generation of the log.
 log_generation() {
-    export GITSEAL_SIGNING_CONFIG=$SANDBOX/signing_config_rekor_v$1.json
+    export GITSEAL_SIGNING_CONFIG=$INSTANCE/signing_config_rekor_v$1.json
 }
 
 # signing_repository PROGRAM: makes ./repo, whose commits PROGRAM signs.
@@ -11,8 +11,9 @@ signing_repository() {
     git -C repo config gpg.x509.program "$1"
 }
 
+# git's own word for a signer that failed is 128, which to `refuses` is no answer.
 signed_commit() {
-    git -C repo commit -q -S --allow-empty -m "$1"
+    git -C repo commit -q -S --allow-empty -m "$1" || return 1
 }
 
 # Leaves ./commit.sigstore.json and the bytes it is about, ./attributes, of a commit signed with that generation of log.
@@ -26,7 +27,7 @@ commit_bundle() {
 
 # gitseal_accepts BUNDLE FILE: and refuses another file, another signer, another issuer
 gitseal_accepts() {
-    local verify=(without_network "$GITSEAL" verify-bundle --trusted-root "$SANDBOX/trusted_root.json" --bundle "$1")
+    local verify=(without_network "$GITSEAL" verify-bundle --trusted-root "$INSTANCE/trusted_root.json" --bundle "$1")
     local signer=(--certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER")
     "${verify[@]}" "${signer[@]}" "$2"
     "${verify[@]}" "${signer[@]}" "sha256:$(sha256sum "$2" | cut -c 1-64)"

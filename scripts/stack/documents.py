@@ -378,7 +378,13 @@ def main() -> None:
             fresh.rename(top / name)
     fulcio_settings(top, port)
     tsa_settings(top, port)
-    documents = {"trusted_root.json": trusted_root(top, port), "signing_config.json": signing_config(top, port)}
+    config = signing_config(top, port)
+    documents = {
+        "trusted_root.json": trusted_root(top, port),
+        "signing_config.json": config,
+        # By the name under which the sandbox has its own for each generation of the log.
+        "signing_config_rekor_v2.json": config,
+    }
     for name, document in documents.items():
         write(top / name, document)
     if not (top / "tuf").exists():

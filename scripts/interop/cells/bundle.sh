@@ -4,7 +4,7 @@
 sigstore_python() {
     local generation=$1
     shift
-    without_network "$SIGSTORE_PYTHON" --trust-config "$BED/trust_config.v$generation.json" verify identity --offline \
+    without_network "$SIGSTORE_PYTHON" --trust-config "$DOCUMENTS/trust_config.v$generation.json" verify identity --offline \
         --cert-identity "$IDENTITY" --cert-oidc-issuer "$ISSUER" "$@"
 }
 
@@ -15,7 +15,7 @@ python_verifies() {
 }
 
 sigstore_js() {
-    without_network node "$INTEROP_DIR/cells/sigstore_js.js" "$SANDBOX/trusted_root.json" "$@" "$IDENTITY" "$ISSUER"
+    without_network node "$INTEROP_DIR/cells/sigstore_js.js" "$INSTANCE/trusted_root.json" "$@" "$IDENTITY" "$ISSUER"
 }
 
 js_verifies() {
@@ -28,7 +28,7 @@ js_verifies() {
 cosign_verifies_blob() {
     local cosign=$1 bundle=$2 file=$3
     shift 3
-    without_network "$cosign" verify-blob --bundle "$bundle" --trusted-root "$SANDBOX/trusted_root.json" \
+    without_network "$cosign" verify-blob --bundle "$bundle" --trusted-root "$INSTANCE/trusted_root.json" \
         --certificate-identity "$IDENTITY" --certificate-oidc-issuer "$ISSUER" "$@" "$file"
 }
 
@@ -42,7 +42,7 @@ cosign_verifies() {
 }
 
 sigstore_go() {
-    without_network "$SIGSTORE_GO" -trustedrootJSONpath "$SANDBOX/trusted_root.json" -expectedIssuer "$ISSUER" \
+    without_network "$SIGSTORE_GO" -trustedrootJSONpath "$INSTANCE/trusted_root.json" -expectedIssuer "$ISSUER" \
         -expectedSAN "$IDENTITY" -artifact "$@"
 }
 
@@ -54,7 +54,7 @@ go_verifies() {
 
 python_signs() {
     echo "a file" >file
-    "$SIGSTORE_PYTHON" --trust-config "$BED/trust_config.v$1.json" sign --identity-token "$SIGSTORE_ID_TOKEN" \
+    "$SIGSTORE_PYTHON" --trust-config "$DOCUMENTS/trust_config.v$1.json" sign --identity-token "$SIGSTORE_ID_TOKEN" \
         --bundle file.sigstore.json file
     gitseal_accepts file.sigstore.json file
 }

@@ -9,8 +9,8 @@ token_file() {
 cosign_3_signs() {
     echo "a file" >file
     token_file
-    "$COSIGN_NEWEST" sign-blob --yes --signing-config "$SANDBOX/signing_config_rekor_v$1.json" \
-        --trusted-root "$SANDBOX/trusted_root.json" --identity-token token --bundle file.sigstore.json file
+    "$COSIGN_NEWEST" sign-blob --yes --signing-config "$INSTANCE/signing_config_rekor_v$1.json" \
+        --trusted-root "$INSTANCE/trusted_root.json" --identity-token token --bundle file.sigstore.json file
     gitseal_accepts file.sigstore.json file
 }
 

@@ -6,7 +6,7 @@ openssl_reads_cms() {
     signed_commit "for openssl"
     "$PYTHON3" "$INTEROP_DIR/cells/signature.py" repo HEAD parts
     # A git signature carries the leaf alone, and openssl looks for the rest of the chain in the file of authorities.
-    cat "$BED/fulcio.root.pem" "$BED/fulcio.rest.pem" >authorities.pem
+    cat "$DOCUMENTS/fulcio.root.pem" "$DOCUMENTS/fulcio.rest.pem" >authorities.pem
     # The leaf lives ten minutes; `any` because openssl before 3.2 knows no purpose for a code-signing leaf.
     local verify=(openssl cms -verify -binary -inform DER -in parts/cms.der -CAfile authorities.pem
         -purpose any -attime "$(date +%s)" -out /dev/null)
@@ -20,8 +20,8 @@ openssl_reads_stamp() {
     signing_repository "$GITSEAL"
     signed_commit "for openssl"
     "$PYTHON3" "$INTEROP_DIR/cells/signature.py" repo HEAD parts
-    local verify=(openssl ts -verify -token_in -in parts/stamp.der -CAfile "$BED/tsa.root.pem"
-        -untrusted "$BED/tsa.rest.pem")
+    local verify=(openssl ts -verify -token_in -in parts/stamp.der -CAfile "$DOCUMENTS/tsa.root.pem"
+        -untrusted "$DOCUMENTS/tsa.rest.pem")
     "${verify[@]}" -data parts/signature
     refuses "${verify[@]}" -data parts/payload
 }

@@ -4,7 +4,7 @@ python_tuf_reads() {
     first_root
     "$PEER_PYTHON" "$INTEROP_DIR/cells/tuf_client.py" "$TUF_MIRROR" 1.root.json client trusted_root.json \
         signing_config.v0.2.json
-    cmp client/targets/trusted_root.json "$SANDBOX/trusted_root.json"
+    cmp client/targets/trusted_root.json "$INSTANCE/trusted_root.json"
 }
 
 sigstore_python_reads() {
@@ -29,7 +29,7 @@ client_initializes() {
     export TUF_ROOT=$PWD/tuf
     "$client" initialize --mirror "$TUF_MIRROR" --root 1.root.json
     kept=$(find tuf -name '*trusted_root.json' | head -n 1)
-    cmp "$kept" "$SANDBOX/trusted_root.json"
+    cmp "$kept" "$INSTANCE/trusted_root.json"
 }
 
 cell "python-tuf reads the sandbox's TUF repository" python python_tuf_reads

@@ -1,0 +1,123 @@
+# The session of a person who works against the real servers (scripts/stack): commit, tag, push certificate, with the
+# e-mail identity of a person and the URI identity of a CI job. Everything is verified where there is no network.
+
+# expects IDENTITY ISSUER: whom gitseal shall demand from here on
+expects() {
+    git config --global gitseal.certificateIdentity "$1"
+    git config --global gitseal.certificateOidcIssuer "$2"
+}
+
+# git_verifies verify-commit|verify-tag NAME: says yes to the name, and no to it under each wrong expectation
+git_verifies() {
+    local verify=(without_network git -C repo "$@")
+    expects "$SIGNER" "$SIGNER_ISSUER"
+    "${verify[@]}"
+    expects "x$SIGNER" "$SIGNER_ISSUER"
+    refuses "${verify[@]}"
+    expects "$SIGNER" "$SIGNER_ISSUER/x"
+    refuses "${verify[@]}"
+    expects "$SIGNER" "$SIGNER_ISSUER"
+    # What the real servers vouched for means nothing to who trusts another instance.
+    refuses trusting "$SANDBOX/trusted_root.json" "${verify[@]}"
+}
+
+# trusting TRUSTED_ROOT COMMAND...
+trusting() {
+    local -x GITSEAL_TRUSTED_ROOT=$1
+    shift
+    "$@"
+}
+
+# as_email, as_uri: who signs
+as_email() {
+    SIGNER=$IDENTITY SIGNER_ISSUER=$ISSUER
+}
+
+as_uri() {
+    export GITSEAL_ID_TOKEN_FILE=$INSTANCE/id-token.uri
+    fresh_token
+    SIGNER=$(token_claim workflow_uri) SIGNER_ISSUER=$(token_claim iss)
+    expect "$SIGNER_ISSUER" "$GITSEAL_STACK_URI_ISSUER"
+}
+
+# Prints that object of ./repo with one word of its text changed, as a new object's name.
+forged() {
+    git -C repo cat-file "$1" "$2" | sed 's/pay 10/pay 99/' | git -C repo hash-object -t "$1" -w --stdin
+}
+
+commits() {
+    "$1"
+    signing_repository "$GITSEAL"
+    signed_commit "pay 10"
+    git_verifies verify-commit HEAD
+    refuses git -C repo verify-commit "$(forged commit HEAD)"
+    # The certificate came from the real CA, the entry is in the real log, the time is the real authority's.
+    (cd repo && "$GITSEAL" show HEAD) | tee shown
+    grep -q "^issuer  *$SIGNER_ISSUER\$" shown
+    grep -q "^logged .*$GITSIGN_REKOR_URL\$" shown
+    grep -q "^stamped .*${GITSIGN_TIMESTAMP_SERVER_URL%/api/v1/timestamp}\$" shown
+}
+
+tags() {
+    "$1"
+    signing_repository "$GITSEAL"
+    git -C repo commit -q --allow-empty -m one
+    git -C repo tag -s v1 -m "pay 10"
+    git_verifies verify-tag v1
+    git -C repo tag forged "$(forged tag v1)"
+    refuses git -C repo verify-tag forged
+}
+
+# The server's hook sees who signed the push, and refuses another.
+pushes() {
+    "$1"
+    signing_repository "$GITSEAL"
+    git -C repo commit -q --allow-empty -m one
+    git init -q --bare server.git
+    git -C server.git config receive.certNonceSeed seed
+    git -C server.git config gpg.x509.program "$GITSEAL"
+    cat >server.git/hooks/pre-receive <<'HOOK'
+#!/bin/sh
+echo "$GIT_PUSH_CERT_STATUS $GIT_PUSH_CERT_NONCE_STATUS $GIT_PUSH_CERT_SIGNER"
+test "$GIT_PUSH_CERT_STATUS $GIT_PUSH_CERT_NONCE_STATUS" = "G OK"
+HOOK
+    chmod +x server.git/hooks/pre-receive
+    expects "$SIGNER" "$SIGNER_ISSUER"
+    git -C repo push --signed ../server.git main 2>&1 | tee pushed
+    grep -qF "remote: G OK $SIGNER" pushed
+    expects "x$SIGNER" "$SIGNER_ISSUER"
+    git -C repo commit -q --allow-empty -m two
+    refuses git -C repo push --signed ../server.git main
+    refuses git -C repo push --no-signed ../server.git main
+}
+
+# Fulcio is the one who checks tokens: one that the provider did not sign, or made for somebody else, gives no certificate.
+false_token() {
+    signing_repository "$GITSEAL"
+    printf '%s' "$SIGSTORE_ID_TOKEN" | sed 's/.\{12\}$/AAAAAAAAAAAA/' >token
+    chmod 600 token
+    export GITSEAL_ID_TOKEN_FILE=$PWD/token
+    refuses signed_commit "with a token that nobody signed"
+    refuses git -C repo rev-parse -q --verify HEAD
+    tail -n 1 "$INSTANCE/log/fulcio.log" | tee said
+    grep -q "error processing the identity token" said
+}
+
+# `run` starts a stack, hands the command's exit code on, and leaves no process behind.
+runs_and_leaves_nothing() {
+    local status=0
+    "$INTEROP_DIR/../stack/stack" --dir "$PWD/other" run -- sh -c '
+        test "$GITSEAL_STACK_DIR" = "$1" && curl -sf "$GITSIGN_FULCIO_URL/api/v2/configuration" >/dev/null && exit 7
+    ' sh "$PWD/other" || status=$?
+    expect "$status" 7
+    refuses "$INTEROP_DIR/../stack/stack" --dir "$PWD/other" status
+    expect "$("$INTEROP_DIR/../stack/stack" --dir "$PWD/other" status | grep -c ' down ')" 6
+}
+
+for who in email uri; do
+    cell "stack: commit by $who identity: good, tampered with and wrong identity refused" running_stack on stack commits as_$who
+    cell "stack: tag by $who identity: good, tampered with and wrong identity refused" running_stack on stack tags as_$who
+    cell "stack: push certificate by $who identity: seen good by the server, else refused" running_stack on stack pushes as_$who
+done
+cell "stack: Fulcio refuses a token that its issuer did not sign" running_stack on stack false_token
+cell "stack: run hands the exit code on and leaves nothing running" running_stack on stack runs_and_leaves_nothing
