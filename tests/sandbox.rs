@@ -17,6 +17,8 @@ use gitseal::crypto::{EphemeralKey, HashAlgorithm, Keypair as _, random, sha256}
 use gitseal::format::checkpoint::Checkpoint;
 use gitseal::format::merkle::{Hash, Tree, leaf_hash, verify_consistency, verify_inclusion};
 use gitseal::format::pem;
+use gitseal::format::timestamp::token_of_response;
+use gitseal::format::timestamp_token::TimestampToken;
 use gitseal::format::x509::Certificate;
 use serde_json::{Value, json};
 
@@ -459,6 +461,34 @@ fn a_certificate_is_for_whoever_holds_the_key_and_a_token_of_this_issuer() {
     let leaf = answer.json()["signedCertificateEmbeddedSct"]["chain"]["certificates"][0].as_str().unwrap().to_owned();
     let identity = Certificate::from_pem_chain(&leaf).unwrap()[0].identity().unwrap();
     assert_eq!(identity.subject, "https://ci.example/job@refs/heads/main");
+}
+
+/// sigstore-js asks for a timestamp in JSON, as Sigstore's own authority lets it.
+#[test]
+fn a_timestamp_can_be_asked_for_in_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &[]);
+    let imprint = sha256(b"a signature");
+    let ask = |question: &Value| server.post("/api/v1/timestamp", question);
+    let hash = Base64::encode_string(&imprint);
+    let answer = ask(&json!({ "artifactHash": hash, "hashAlgorithm": "sha256" }));
+    assert_eq!(answer.status, 200);
+    let token = TimestampToken::parse(token_of_response(&answer.body).unwrap()).unwrap();
+    assert_eq!(token.info().imprint.as_bytes(), imprint);
+
+    for (question, reason) in [
+        (json!({ "hashAlgorithm": "sha256" }), "artifactHash"),
+        (json!({ "artifactHash": "AAAA", "hashAlgorithm": "sha256" }), "length"),
+        (json!({ "artifactHash": hash, "hashAlgorithm": "sha256", "nonce": 1 }), "nonce"),
+    ] {
+        let answer = ask(&question);
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains(reason), "{}", answer.text());
+    }
+    // Refused as RFC 3161 refuses: in a response, not by a status.
+    let answer = ask(&json!({ "artifactHash": hash, "hashAlgorithm": "sha1" }));
+    assert!((answer.status, token_of_response(&answer.body).is_err()) == (200, true));
+    assert_eq!(server.request("POST", "/api/v1/timestamp", FORM, b"").unwrap().status, 400);
 }
 
 #[test]

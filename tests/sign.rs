@@ -71,6 +71,7 @@ impl Lab {
         let mut authority = document["caUrls"][0].clone();
         authority["url"] = self.sandbox.timestamp_url().into();
         document["tsaUrls"] = vec![authority].into();
+        document["tsaConfig"] = document["rekorTlogConfig"].clone();
         std::fs::write(&file, document.to_string()).unwrap();
         self.instance.signing_config = SigningConfig::from_json(document.to_string().as_bytes()).unwrap();
         self

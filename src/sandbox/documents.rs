@@ -184,15 +184,19 @@ fn signing_config(parties: &Parties<'_>, rekor: RekorVersion) -> Value {
         RekorVersion::V1 => (1, json!([])),
         RekorVersion::V2 => (2, json!([stamps_of(first, start)])),
     };
-    json!({
+    let mut config = json!({
         "mediaType": SIGNING_CONFIG,
         "caUrls": [service(base, 1, first, start)],
         "oidcUrls": [service(parties.issuer, 1, first, start)],
         "rekorTlogUrls": [service(base, version, first, start)],
         "rekorTlogConfig": { "selector": "ANY" },
         "tsaUrls": stamps,
-        "tsaConfig": { "selector": "ANY" },
-    })
+    });
+    // "Any one of none" is what sigstore-js refuses to sign by.
+    if rekor == RekorVersion::V2 {
+        config["tsaConfig"] = json!({ "selector": "ANY" });
+    }
+    config
 }
 
 /// Rekor v2 and the stamps of both operators, and both are demanded.

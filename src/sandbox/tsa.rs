@@ -7,22 +7,28 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::faults::Fault;
 use super::folder::Folder;
 use super::fulcio::{AUTHORITY_LIFETIME, FulcioError, serial, stored};
 use super::operator::{Operator, Seat};
 use super::reply::Refusal;
-use crate::crypto::{EphemeralKey, KeyKind, Keypair, ServiceKey};
+use crate::crypto::{Digest, EphemeralKey, HashAlgorithm, KeyKind, Keypair, ServiceKey};
 use crate::format::issue::{Authority, DistinguishedName, Subject, Validity};
 use crate::format::pem;
-use crate::format::timestamp::{Accuracy, Failure, TimestampError, TimestampRequest, TstInfo, grant, refuse};
+use crate::format::timestamp::{
+    Accuracy, Failure, MAX_REQUEST_LEN, TimestampError, TimestampRequest, TstInfo, grant, refuse,
+};
 use crate::format::timestamp_token;
 
 /// The policy of Sigstore's own authority (OID 1.3.6.1.4.1.57264.2).
 const POLICY: &str = "1.3.6.1.4.1.57264.2";
 const QUERY: &str = "application/timestamp-query";
+/// The other form of a question that Sigstore's own authority takes, and the only one that sigstore-js sends.
+const JSON_QUERY: &str = "application/json";
 const REPLY: &str = "application/timestamp-reply";
 
 /// The authority.
@@ -59,8 +65,8 @@ impl Tsa {
         &self.chain
     }
 
-    fn answer(&self, query: &[u8], key: &dyn Keypair, now: Timestamp) -> Vec<u8> {
-        let request = match TimestampRequest::parse(query) {
+    fn answer(&self, request: Result<TimestampRequest, TimestampError>, key: &dyn Keypair, now: Timestamp) -> Vec<u8> {
+        let request = match request {
             Ok(request) => request,
             Err(error @ TimestampError::UnsupportedDigest(_)) => {
                 return refuse(Failure::BadAlgorithm, &error.to_string());
@@ -96,18 +102,49 @@ impl Tsa {
     }
 }
 
+/// A request in JSON (timestamp-authority, pkg/api/timestamp.go), without the fields that no client here sends.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct JsonQuery {
+    artifact_hash: String,
+    hash_algorithm: String,
+    #[serde(default)]
+    certificates: bool,
+}
+
+impl JsonQuery {
+    fn parse(json: &[u8]) -> Result<Result<TimestampRequest, TimestampError>, Refusal> {
+        if json.len() > MAX_REQUEST_LEN {
+            return Err(Refusal::bad_request("the request is too large"));
+        }
+        let query: JsonQuery = serde_json::from_slice(json).map_err(Refusal::bad_request)?;
+        let hash = Base64::decode_vec(&query.artifact_hash).map_err(Refusal::bad_request)?;
+        let algorithm = match query.hash_algorithm.as_str() {
+            "sha256" => HashAlgorithm::Sha256,
+            "sha384" => HashAlgorithm::Sha384,
+            "sha512" => HashAlgorithm::Sha512,
+            other => return Ok(Err(TimestampError::UnsupportedDigest(other.to_owned()))),
+        };
+        let imprint = Digest::from_bytes(algorithm, &hash)
+            .ok_or_else(|| Refusal::bad_request("the hash has not the length of its algorithm"))?;
+        Ok(Ok(TimestampRequest { imprint, policy: None, nonce: None, wants_certificate: query.certificates }))
+    }
+}
+
 pub(super) fn routes() -> axum::Router<Arc<Operator>> {
     axum::Router::new().route("/api/v1/timestamp", post(stamp)).route("/api/v1/timestamp/certchain", get(chain))
 }
 
 async fn stamp(State(operator): State<Arc<Operator>>, headers: HeaderMap, query: Bytes) -> Result<Response, Refusal> {
-    if headers.get(header::CONTENT_TYPE).is_none_or(|kind| kind != QUERY) {
-        return Err(Refusal::bad_request(format!("the content type must be {QUERY}")));
-    }
+    let request = match headers.get(header::CONTENT_TYPE) {
+        Some(kind) if kind == QUERY => TimestampRequest::parse(&query),
+        Some(kind) if kind == JSON_QUERY => JsonQuery::parse(&query)?,
+        _ => return Err(Refusal::bad_request(format!("the content type must be {QUERY} or {JSON_QUERY}"))),
+    };
     let tsa = &operator.tsa;
     let rogue = operator.faults.strikes(operator.seat.tsa(), Fault::WrongKey).then(EphemeralKey::generate);
     let key: &dyn Keypair = rogue.as_ref().map_or(&tsa.key as &dyn Keypair, |key| key);
-    let reply = tsa.answer(&query, key, Timestamp::now());
+    let reply = tsa.answer(request, key, Timestamp::now());
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, REPLY)], reply).into_response())
 }
 
