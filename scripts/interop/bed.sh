@@ -36,10 +36,12 @@ unset_foreign_settings() {
     git config --global gpg.format x509
 }
 
-# Gives the cell that calls it an empty home: no remembered login, pinned entry or TUF cache of another cell.
+# Gives the cell that calls it an empty home: no remembered login, pinned entry, TUF cache or setting of another cell.
 enter_empty_home() {
     export HOME=$1
     mkdir -p "$HOME"
+    cp "$GIT_CONFIG_GLOBAL" "$HOME/gitconfig"
+    export GIT_CONFIG_GLOBAL=$HOME/gitconfig
     unset XDG_CONFIG_HOME XDG_CACHE_HOME XDG_DATA_HOME XDG_STATE_HOME
 }
 
@@ -69,6 +71,10 @@ need_running_stack() {
         return 1
     }
     python3 "$INTEROP_DIR/documents.py" "$STACK" "$BED/stack.documents"
+}
+
+need_rekor_v1_in_stack() {
+    [ -e "${STACK:-}/signing_config_rekor_v1.json" ]
 }
 
 # use_instance sandbox|stack: from here on every program is at home there. Sets INSTANCE (its folder), DOCUMENTS (what

@@ -23,6 +23,11 @@ FULCIO_VERSION=v1.8.8
 TESSERACT_VERSION=v0.1.1
 REKOR_TILES_VERSION=v2.3.0
 TSA_VERSION=v2.1.3
+REKOR_V1_VERSION=v1.5.4
+TRILLIAN_VERSION=v1.8.0
+# A database for Rekor v1, and what a system may lack of its libraries. It needs glibc 2.34.
+DATABASE_SUITE=bookworm
+DATABASE_PACKAGES="mariadb-server-core=1:10.11* mariadb-common mysql-common liburing2 libaio1 libnuma1"
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -110,7 +115,8 @@ need_debian_newest() {
 # that requires the one version needs no list.
 fetch_go() {
     local module=$1 version=$2 package=$3 at=${!#}
-    export GOFLAGS="-mod=mod -trimpath"
+    # Without C: what it would be for here is hardware keys, and so all programs share what they have in common.
+    export GOFLAGS="-mod=mod -trimpath" CGO_ENABLED=0
     mkdir -p "$at/module"
     cd "$at/module"
     printf 'module gitseal.invalid/interop\n\ngo 1.26.0\n\nrequire %s %s\n' "$module" "$version" >go.mod
@@ -125,6 +131,8 @@ fetch_go() {
         go mod edit -replace "$module=./source"
     fi
     nice -n 10 go build -ldflags "-s -w" -o "$at/program" "$package"
+    # Trillian's program does not carry the tables that it wants.
+    cp "$(go list -m -f '{{.Dir}}' "$module")/storage/mysql/schema/storage.sql" "$at/" 2>/dev/null || true
     rm -rf source
 }
 
@@ -159,15 +167,14 @@ need_go_gitsign() {
     export GITSIGN_GO=$GO_PROGRAM
 }
 
-# STACK_FULCIO, STACK_TESSERACT, STACK_REKOR, STACK_TSA, STACK_NODE_PATH (oidc-provider), PEER_PYTHON: the servers of
-# scripts/stack, built one after the other. CGO_ENABLED=0: what they would use it for is hardware keys.
+# STACK_FULCIO, STACK_TESSERACT, STACK_REKOR_V2, STACK_TSA, STACK_NODE_PATH (oidc-provider), PEER_PYTHON: the servers of
+# scripts/stack, built one after the other.
 need_stack() {
-    local -x CGO_ENABLED=0
     local NODE_PATH
     need_python || return 1
     need_npm "$INTEROP_DIR/../stack/package.json" || return 1
     STACK_NODE_PATH=$NODE_PATH
-    # Fulcio and the timestamp authority serve figures on all addresses of the machine, and no option says otherwise.
+    # Fulcio, the timestamp authority and Rekor v1 serve figures on all addresses, and no option says otherwise.
     need_go fulcio github.com/sigstore/fulcio "$FULCIO_VERSION" github.com/sigstore/fulcio \
         cmd/app/serve.go '":%v", viper.GetString("metrics-port")' '"127.0.0.1:%v", viper.GetString("metrics-port")' || return 1
     STACK_FULCIO=$GO_PROGRAM
@@ -180,8 +187,27 @@ need_stack() {
     STACK_TESSERACT=$GO_PROGRAM
     need_go rekor-tiles github.com/sigstore/rekor-tiles/v2 "$REKOR_TILES_VERSION" \
         github.com/sigstore/rekor-tiles/v2/cmd/rekor-server/posix || return 1
-    STACK_REKOR=$GO_PROGRAM
-    export STACK_FULCIO STACK_TSA STACK_TESSERACT STACK_REKOR STACK_NODE_PATH
+    STACK_REKOR_V2=$GO_PROGRAM
+    export STACK_FULCIO STACK_TSA STACK_TESSERACT STACK_REKOR_V2 STACK_NODE_PATH
+    need_stack_rekor_v1 || {
+        say "stack: without Rekor v1: the sandbox's stands in"
+        [ "${CI:-}" != true ]
+    }
+}
+
+# STACK_REKOR_V1, STACK_TRILLIAN_LOG, STACK_TRILLIAN_SIGNER, STACK_DATABASE: the first generation of the log.
+# It keeps its tree in Trillian, which keeps that in MariaDB.
+need_stack_rekor_v1() {
+    need_debian "$DATABASE_SUITE" "$DATABASE_PACKAGES" || return 1
+    STACK_DATABASE=${DEBIAN_BIN%/usr/bin}
+    need_go trillian-log github.com/google/trillian "$TRILLIAN_VERSION" github.com/google/trillian/cmd/trillian_log_server || return 1
+    STACK_TRILLIAN_LOG=$GO_PROGRAM
+    need_go trillian-signer github.com/google/trillian "$TRILLIAN_VERSION" github.com/google/trillian/cmd/trillian_log_signer || return 1
+    STACK_TRILLIAN_SIGNER=$GO_PROGRAM
+    need_go rekor github.com/sigstore/rekor "$REKOR_V1_VERSION" github.com/sigstore/rekor/cmd/rekor-server \
+        cmd/rekor-server/app/serve.go '":2112"' '"127.0.0.1:0"' || return 1
+    STACK_REKOR_V1=$GO_PROGRAM
+    export STACK_DATABASE STACK_TRILLIAN_LOG STACK_TRILLIAN_SIGNER STACK_REKOR_V1
 }
 
 # --- PyPI and npm -----------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 # log_generation 1|2: from here on gitseal signs with that generation of the log.
 log_generation() {
+    # The instance's environment may name the other one.
+    unset GITSIGN_REKOR_VERSION
     export GITSEAL_SIGNING_CONFIG=$INSTANCE/signing_config_rekor_v$1.json
 }
 

@@ -136,7 +136,12 @@ def make_ct_log(folder: pathlib.Path) -> None:
     make_key(folder, key, key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
 
 
-def make_rekor(folder: pathlib.Path) -> None:
+def make_rekor_v1(folder: pathlib.Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    make_key(folder, key, private_pem(key))
+
+
+def make_rekor_v2(folder: pathlib.Path) -> None:
     key = ed25519.Ed25519PrivateKey.generate()
     make_key(folder, key, private_pem(key))
 
@@ -264,27 +269,34 @@ def trusted_root(top: pathlib.Path, port: dict) -> dict:
 
     return {
         "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
-        "tlogs": [log(f"http://127.0.0.1:{port['rekor']}", top / "rekor/public.pem")],
+        "tlogs": [
+            log(f"http://127.0.0.1:{port[name]}", top / name / "public.pem") for name in ("rekor_v1", "rekor_v2")
+        ],
         "certificateAuthorities": [authority_document("fulcio")],
         "ctlogs": [log(f"http://127.0.0.1:{port['ct_log']}", top / "ct_log/public.pem")],
         "timestampAuthorities": [authority_document("tsa")],
     }
 
 
-def signing_config(top: pathlib.Path, port: dict) -> dict:
+def signing_config(top: pathlib.Path, port: dict, generation: int) -> dict:
+    """For one generation of the log: a client would take the newest of several."""
+
     def service(url: str, version: int) -> list:
         start = created(top)
         return [{"url": url, "majorApiVersion": version, "validFor": {"start": start}, "operator": OPERATOR}]
 
-    return {
+    config = {
         "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
         "caUrls": service(f"http://127.0.0.1:{port['fulcio']}", 1),
         "oidcUrls": service(f"http://127.0.0.1:{port['oidc_email']}", 1),
-        "rekorTlogUrls": service(f"http://127.0.0.1:{port['rekor']}", 2),
-        "tsaUrls": service(f"http://127.0.0.1:{port['tsa']}/api/v1/timestamp", 1),
+        "rekorTlogUrls": service(f"http://127.0.0.1:{port[f'rekor_v{generation}']}", generation),
         "rekorTlogConfig": {"selector": "ANY"},
-        "tsaConfig": {"selector": "ANY"},
     }
+    # The first generation promises a time itself, and what knows only that one cannot read stamps.
+    if generation == 2:
+        config["tsaUrls"] = service(f"http://127.0.0.1:{port['tsa']}/api/v1/timestamp", 1)
+        config["tsaConfig"] = {"selector": "ANY"}
+    return config
 
 
 def make_tuf(folder: pathlib.Path, targets: dict[str, pathlib.Path], keys: pathlib.Path) -> None:
@@ -335,7 +347,7 @@ def freshen_tuf(folder: pathlib.Path, key: pathlib.Path) -> None:
 
 def environment(top: pathlib.Path, port: dict) -> str:
     """The variables by which programs find this instance, the same that `gitseal sandbox` writes."""
-    fulcio, rekor, tsa, oidc = (f"http://127.0.0.1:{port[name]}" for name in ("fulcio", "rekor", "tsa", "oidc_email"))
+    fulcio, rekor, tsa, oidc = (f"http://127.0.0.1:{port[name]}" for name in ("fulcio", "rekor_v2", "tsa", "oidc_email"))
     variables = {
         "GITSEAL_STACK_DIR": top,
         "GITSEAL_TRUSTED_ROOT": top / "trusted_root.json",
@@ -350,7 +362,7 @@ def environment(top: pathlib.Path, port: dict) -> str:
         "GITSIGN_OIDC_CLIENT_ID": CLIENT_ID,
         "GITSIGN_TOKEN_PROVIDER": "envvar",
         "SIGSTORE_ROOT_FILE": top / "fulcio/chain.pem",
-        "SIGSTORE_REKOR_PUBLIC_KEY": top / "rekor/public.pem",
+        "SIGSTORE_REKOR_PUBLIC_KEY": top / "rekor_v2/public.pem",
         "SIGSTORE_CT_LOG_PUBLIC_KEY_FILE": top / "ct_log/public.pem",
         "SIGSTORE_TSA_CERTIFICATE_FILE": top / "tsa/chain.pem",
         "TUF_ROOT": top / "tuf-cache",
@@ -368,7 +380,8 @@ def main() -> None:
     top = pathlib.Path(sys.argv[1])
     port = json.loads((top / "ports.json").read_text())
     for name, make in (
-        ("fulcio", make_fulcio), ("tsa", make_tsa), ("ct_log", make_ct_log), ("rekor", make_rekor), ("oidc", make_oidc)
+        ("fulcio", make_fulcio), ("tsa", make_tsa), ("ct_log", make_ct_log), ("oidc", make_oidc),
+        ("rekor_v1", make_rekor_v1), ("rekor_v2", make_rekor_v2),
     ):  # fmt: skip
         if not (top / name).exists():
             fresh = top / f"{name}.new"
@@ -378,13 +391,14 @@ def main() -> None:
             fresh.rename(top / name)
     fulcio_settings(top, port)
     tsa_settings(top, port)
-    config = signing_config(top, port)
     documents = {
         "trusted_root.json": trusted_root(top, port),
-        "signing_config.json": config,
-        # By the name under which the sandbox has its own for each generation of the log.
-        "signing_config_rekor_v2.json": config,
+        "signing_config.json": signing_config(top, port, 2),
+        # By the names under which the sandbox has its own for each generation of the log.
+        "signing_config_rekor_v2.json": signing_config(top, port, 2),
     }
+    if "STACK_REKOR_V1" in os.environ:
+        documents["signing_config_rekor_v1.json"] = signing_config(top, port, 1)
     for name, document in documents.items():
         write(top / name, document)
     if not (top / "tuf").exists():

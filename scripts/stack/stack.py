@@ -27,7 +27,8 @@ READY_SECONDS = 60
 STOP_SECONDS = 15
 LOG_LINES = 20
 PORTS = (
-    "oidc_email", "oidc_uri", "ct_log", "rekor", "rekor_grpc", "tsa", "fulcio", "fulcio_grpc", "tuf",
+    "oidc_email", "oidc_uri", "ct_log", "rekor_v2", "rekor_v2_grpc", "tsa", "fulcio", "fulcio_grpc", "tuf",
+    "trillian_log", "trillian_log_http", "trillian_signer", "trillian_signer_http", "rekor_v1",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def component(name: str) -> str:
 def services(top: pathlib.Path, port: dict) -> list[tuple[str, list, str]]:
     """Name, command line and the address that answers once it is ready; in the order in which they need each other."""
     at = {name: f"http://127.0.0.1:{number}" for name, number in port.items()}
-    return [
+    return (rekor_v1(top, port, at) if has_rekor_v1() else []) + [
         ("oidc", [
             "node", HERE / "oidc.mjs", top / "oidc/keys.json", port["oidc_email"], port["oidc_uri"],
         ], f"{at['oidc_uri']}/.well-known/openid-configuration"),
@@ -56,14 +57,14 @@ def services(top: pathlib.Path, port: dict) -> list[tuple[str, list, str]]:
             # A certificate waits for this.
             "--checkpoint_interval=200ms",
         ], f"{at['ct_log']}/ct/v1/get-roots"),
-        ("rekor", [
-            component("STACK_REKOR"), "serve", "--hostname=127.0.0.1", "--http-address=127.0.0.1",
-            f"--http-port={port['rekor']}", "--http-metrics-port=0", "--grpc-address=127.0.0.1",
-            f"--grpc-port={port['rekor_grpc']}", f"--storage-dir={top}/rekor/log",
-            f"--signer-filepath={top}/rekor/key.pem", "--persistent-antispam",
+        ("rekor_v2", [
+            component("STACK_REKOR_V2"), "serve", "--hostname=127.0.0.1", "--http-address=127.0.0.1",
+            f"--http-port={port['rekor_v2']}", "--http-metrics-port=0", "--grpc-address=127.0.0.1",
+            f"--grpc-port={port['rekor_v2_grpc']}", f"--storage-dir={top}/rekor_v2/log",
+            f"--signer-filepath={top}/rekor_v2/key.pem", "--persistent-antispam",
             # A signature waits for this.
             "--checkpoint-interval=200ms", "--batch-max-age=100ms",
-        ], f"{at['rekor']}/healthz"),
+        ], f"{at['rekor_v2']}/healthz"),
         ("tsa", [
             component("STACK_TSA"), "serve", f"--config={top}/tsa/settings.json", f"--port={port['tsa']}",
         ], f"{at['tsa']}/ping"),
@@ -76,7 +77,73 @@ def services(top: pathlib.Path, port: dict) -> list[tuple[str, list, str]]:
     ]  # fmt: skip
 
 
-NAMES = ("oidc", "ct_log", "rekor", "tsa", "fulcio", "tuf")
+def has_rekor_v1() -> bool:
+    return "STACK_REKOR_V1" in os.environ
+
+
+def rekor_v1(top: pathlib.Path, port: dict, at: dict) -> list[tuple[str, list, str]]:
+    """Rekor v1 and what it stands on. The database listens on a socket in the folder, so it asks nobody for a password."""
+    own = top / "rekor_v1"
+    trillian = ["--storage_system=mysql", f"--mysql_uri=root@unix({own}/socket)/trillian", "--quota_system=noop", "--logtostderr"]
+    # A tree is made at the first start; at the next it is told which one that was.
+    tree = own / "tree"
+    return [
+        ("database", database(top) + ["--skip-networking", f"--socket={own}/socket"], f"unix:{own}/socket"),
+        ("trillian_log", [
+            component("STACK_TRILLIAN_LOG"), *trillian, f"--rpc_endpoint=127.0.0.1:{port['trillian_log']}",
+            f"--http_endpoint=127.0.0.1:{port['trillian_log_http']}",
+        ], f"{at['trillian_log_http']}/healthz"),
+        ("trillian_signer", [
+            component("STACK_TRILLIAN_SIGNER"), *trillian, f"--rpc_endpoint=127.0.0.1:{port['trillian_signer']}",
+            f"--http_endpoint=127.0.0.1:{port['trillian_signer_http']}", "--force_master",
+            # A signature waits for this.
+            "--sequencer_interval=100ms",
+        ], f"{at['trillian_signer_http']}/healthz"),
+        ("rekor_v1", [
+            component("STACK_REKOR_V1"), "serve", "--rekor_server.hostname=127.0.0.1", "--rekor_server.address=127.0.0.1",
+            f"--port={port['rekor_v1']}", f"--rekor_server.signer={own}/key.pem",
+            "--trillian_log_server.address=127.0.0.1", f"--trillian_log_server.port={port['trillian_log']}",
+            f"--trillian_log_server.tlog_id={tree.read_text() if tree.exists() else 0}",
+            "--search_index.storage_provider=mysql", f"--search_index.mysql.dsn=root@unix({own}/socket)/rekor",
+        ], f"{at['rekor_v1']}/api/v1/log"),
+    ]  # fmt: skip
+
+
+def database(top: pathlib.Path) -> list:
+    """MariaDB, unpacked somewhere; without its own tables, which hold who may do what."""
+    root = pathlib.Path(component("STACK_DATABASE"))
+    user = ["--user=root"] if os.getuid() == 0 else []
+    return [
+        root / "usr/sbin/mariadbd", "--no-defaults", *user, "--skip-grant-tables", f"--datadir={top}/rekor_v1/data",
+        f"--lc-messages-dir={root}/usr/share/mysql", f"--character-sets-dir={root}/usr/share/mysql/charsets",
+        "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
+    ]  # fmt: skip
+
+
+def make_database(top: pathlib.Path) -> None:
+    """The tables of Trillian and Rekor, once."""
+    data = top / "rekor_v1/data"
+    if data.exists():
+        return
+    data.mkdir()
+    schema = (pathlib.Path(component("STACK_TRILLIAN_LOG")).parent / "storage.sql").read_text()
+    statements = f"CREATE DATABASE trillian;\nCREATE DATABASE rekor;\nUSE trillian;\n{schema}"
+    with open(top / "log/database.log", "ab") as log:
+        made = subprocess.run(
+            [str(word) for word in [*database(top), "--bootstrap"]], input=statements.encode(), stdout=log, stderr=log,
+            env=server_environment(top), cwd=top / "run",
+        )  # fmt: skip
+    if made.returncode != 0:
+        shutil.rmtree(data)
+        raise StackError(f"the database could not be made: {top}/log/database.log")
+
+
+def names(top: pathlib.Path) -> list[str]:
+    """The servers that this stack was last started with."""
+    try:
+        return json.loads((top / "run/servers.json").read_text())
+    except FileNotFoundError:
+        return []
 
 
 # --- Processes ---------------------------------------------------------------------------------------------------------
@@ -102,6 +169,9 @@ def running(top: pathlib.Path, name: str) -> int | None:
 
 
 def answers(url: str) -> bool:
+    if url.startswith("unix:"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(url.removeprefix("unix:")) == 0
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return answer.status == 200
@@ -109,8 +179,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def start(top: pathlib.Path, name: str, command: list, ready: str) -> None:
-    log = top / f"log/{name}.log"
+def server_environment(top: pathlib.Path) -> dict:
     environment = {
         # What the caller has set must not reach the servers: they read variables named like their options.
         **{key: os.environ[key] for key in ("PATH", "LANG", "TZ") if key in os.environ},
@@ -119,10 +188,19 @@ def start(top: pathlib.Path, name: str, command: list, ready: str) -> None:
         # TesseraCT would send figures to a collector on this machine each minute.
         "OTEL_METRIC_EXPORT_INTERVAL": str(24 * 3600 * 1000),
     }
+    if has_rekor_v1():
+        # Last, so that it only adds what the system lacks.
+        (libraries,) = pathlib.Path(component("STACK_DATABASE")).glob("usr/lib/*-linux-gnu")
+        environment["LD_LIBRARY_PATH"] = str(libraries)
+    return environment
+
+
+def start(top: pathlib.Path, name: str, command: list, ready: str) -> None:
+    log = top / f"log/{name}.log"
     with open(log, "ab") as output:
         process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=top / "run",
-            env=environment, start_new_session=True,
+            env=server_environment(top), start_new_session=True,
         )  # fmt: skip
     (top / f"run/{name}.pid").write_text(f"{process.pid} {born(process.pid)}\n")
     deadline = time.monotonic() + READY_SECONDS
@@ -135,12 +213,12 @@ def start(top: pathlib.Path, name: str, command: list, ready: str) -> None:
 
 
 def stop(top: pathlib.Path) -> None:
-    for name in reversed(NAMES):
+    for name in reversed(names(top)):
         pid = running(top, name)
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    for name in NAMES:
+    for name in names(top):
         while (pid := running(top, name)) is not None:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
@@ -193,16 +271,23 @@ def ports(top: pathlib.Path) -> dict:
 
 def up(top: pathlib.Path) -> bool:
     """Starts what does not run. False if all of it ran already."""
-    if all(running(top, name) for name in NAMES):
+    if names(top) and all(running(top, name) for name in names(top)):
         return False
     stop(top)
     port = ports(top)
     for name in ("run", "log"):
         (top / name).mkdir(exist_ok=True)
     subprocess.run([component("PEER_PYTHON"), HERE / "documents.py", top], check=True)
+    if has_rekor_v1():
+        make_database(top)
+    servers = services(top, port)
+    (top / "run/servers.json").write_text(json.dumps([name for name, *_ in servers]))
     try:
-        for service in services(top, port):
-            start(top, *service)
+        for server in servers:
+            start(top, *server)
+        if has_rekor_v1():
+            with urllib.request.urlopen(f"http://127.0.0.1:{port['rekor_v1']}/api/v1/log", timeout=20) as answer:
+                (top / "rekor_v1/tree").write_text(json.load(answer)["treeID"])
         for kind, file in (("email", "id-token"), ("uri", "id-token.uri")):
             write_secret(top / file, token(top, kind))
     except BaseException:
@@ -242,11 +327,11 @@ def show_status(top: pathlib.Path) -> int:
         return 1
     port = json.loads((top / "ports.json").read_text())
     down = 0
-    for name in NAMES:
+    for name in names(top):
         pid = running(top, name)
         down += pid is None
-        at = f"http://127.0.0.1:{port['oidc_email' if name == 'oidc' else name]}"
-        print(f"{name:7} {'pid ' + str(pid) if pid else 'down':12} {at}")
+        at = f"127.0.0.1:{port['oidc_email' if name == 'oidc' else name]}" if name != "database" else ""
+        print(f"{name:15} {'pid ' + str(pid) if pid else 'down':12} {at}")
     email, uri, tuf = (f"http://127.0.0.1:{port[name]}" for name in ("oidc_email", "oidc_uri", "tuf"))
     print(
         f"\nfolder:   {top}  (logs in log/, variables in env)"
@@ -255,7 +340,7 @@ def show_status(top: pathlib.Path) -> int:
         f"\ninstance:   gitseal instance add stack --tuf {tuf} --root {top}/tuf/1.root.json --issuer {email} "
         "--client-id sigstore"
     )
-    return 1 if down else 0
+    return 1 if down or not names(top) else 0
 
 
 def run(top: pathlib.Path, command: list[str]) -> int:

@@ -44,19 +44,33 @@ cannot() {
 signs_gitseal() {
     log_generation "$GENERATION"
     signing_repository "$GITSEAL"
+    # A log's very first entry, number 0, cosign 2.5 takes for none.
+    signed_commit "first"
     signed_commit "by gitseal"
 }
 
-# What gitsign is told by variables: on the second generation of the log it wants an authority for the time too.
-gitsign_at_home() {
-    export TUF_ROOT=$PWD/tuf GITSIGN_REKOR_MODE=offline
+# service_url tsaUrls: the first of that kind in the signing configuration
+service_url() {
+    "$PYTHON3" -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]][0]["url"])' \
+        "$INSTANCE/signing_config_rekor_v$GENERATION.json" "$1"
+}
+
+# What those are told by variables who know no signing configuration: the log, and, for one of the second generation, an
+# authority for the time.
+told_by_variables() {
+    GITSIGN_REKOR_URL=$(service_url rekorTlogUrls)
+    [ ! -e "$INSTANCE/rekor_v$GENERATION" ] || SIGSTORE_REKOR_PUBLIC_KEY=$INSTANCE/rekor_v$GENERATION/public.pem
     unset GITSIGN_REKOR_VERSION GITSIGN_TIMESTAMP_SERVER_URL GITSIGN_TIMESTAMP_CERT_CHAIN
     if [ "$GENERATION" = 2 ]; then
         export GITSIGN_REKOR_VERSION=2 GITSIGN_TIMESTAMP_CERT_CHAIN=$SIGSTORE_TSA_CERTIFICATE_FILE
-        GITSIGN_TIMESTAMP_SERVER_URL=$("$PYTHON3" -c 'import json, sys; print(json.load(open(sys.argv[1]))["tsaUrls"][0]["url"])' \
-            "$INSTANCE/signing_config_rekor_v2.json")
+        GITSIGN_TIMESTAMP_SERVER_URL=$(service_url tsaUrls)
         export GITSIGN_TIMESTAMP_SERVER_URL
     fi
+}
+
+gitsign_at_home() {
+    export TUF_ROOT=$PWD/tuf GITSIGN_REKOR_MODE=offline
+    told_by_variables
     first_root
     "$1" initialize --mirror "$TUF_MIRROR" --root 1.root.json
 }
@@ -70,7 +84,10 @@ signs_gitsign() {
 # cosign takes a token by itself only when it names RS256, else for a file's name, and takes the file's newline with it.
 signs_cosign() {
     local how=(--signing-config "$INSTANCE/signing_config_rekor_v$GENERATION.json" --trusted-root "$INSTANCE/trusted_root.json")
-    [ "$SIGNER" != cosign-2.5 ] || how=(--new-bundle-format --fulcio-url "$GITSIGN_FULCIO_URL" --rekor-url "$GITSIGN_REKOR_URL")
+    if [ "$SIGNER" = cosign-2.5 ]; then
+        told_by_variables
+        how=(--new-bundle-format --fulcio-url "$GITSIGN_FULCIO_URL" --rekor-url "$GITSIGN_REKOR_URL")
+    fi
     printf %s "$SIGSTORE_ID_TOKEN" >token
     "$1" sign-blob --yes "${how[@]}" --identity-token token --bundle bundle.sigstore.json artifact
 }
@@ -279,9 +296,13 @@ matrix() {
             gitseal-* | *-gitseal) ;;
             *0.16* | *0.13* | *2.5*) continue ;;
             esac
-            for where in "sandbox 1" "sandbox 2" "stack 2"; do
+            for where in "sandbox 1" "sandbox 2" "stack 1" "stack 2"; do
                 set -- $where
-                running=; [ "$1" = sandbox ] || running=running_stack
+                case $where in
+                sandbox*) running= ;;
+                "stack 1") running="running_stack rekor_v1_in_stack" ;;
+                "stack 2") running=running_stack ;;
+                esac
                 grid_cell "$signer -> $judge" "$1 v$2" "$running $(component_of "$signer") $(component_of "$judge")" \
                     on "$1" pair "$signer" "$judge" "$2"
             done
