@@ -213,12 +213,13 @@ def start(top: pathlib.Path, name: str, command: list, ready: str) -> None:
 
 
 def stop(top: pathlib.Path) -> None:
-    for name in reversed(names(top)):
+    started = [path.stem for path in (top / "run").glob("*.pid")]
+    for name in started:
         pid = running(top, name)
         if pid is not None:
             os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
-    for name in names(top):
+    for name in started:
         while (pid := running(top, name)) is not None:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
