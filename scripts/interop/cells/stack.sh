@@ -91,6 +91,68 @@ HOOK
     refuses git -C repo push --no-signed ../server.git main
 }
 
+# A home where nobody has set anything: none of the variables that the other cells work with.
+nobody_has_set_anything() {
+    local name
+    for name in $(compgen -e | grep -E '^(GITSEAL|GITSIGN|SIGSTORE|TUF|COSIGN)_'); do
+        case $name in GITSEAL_INTEROP_* | GITSEAL_STACK_DIR) ;; *) unset "$name" ;; esac
+    done
+    git config --global gpg.x509.program "$GITSEAL"
+    git config --global gitseal.idTokenFile "$INSTANCE/id-token"
+    PATH=$(dirname "$GITSEAL"):$PATH
+}
+
+# The command that `stack status` prints, and one setting: nothing else makes a private Sigstore known.
+one_command_and_one_setting() {
+    local add issuer=$ISSUER
+    as_email
+    nobody_has_set_anything
+    add=$("$INTEROP_DIR/../stack/stack" --dir "$INSTANCE" status | sed -n 's/^instance: *//p')
+    echo "$add" | grep -q "^gitseal instance add stack --tuf .* --issuer $issuer "
+    eval "$add"
+    git config --global gitseal.instance stack
+    signing_repository "$GITSEAL"
+    signed_commit "pay 10"
+    git_verifies verify-commit HEAD
+    without_network gitseal trust show | tee shown
+    grep -q "^Its root has version 2" shown
+    without_network gitseal doctor | tee shown
+    grep -q "no fault found" shown
+    # Their root was rotated: what ours follows is what theirs signed.
+    cmp "$HOME/.cache/gitseal/tuf/stack/root_history/2.root.json" "$INSTANCE/tuf/2.root.json"
+
+    # Another repository brings an instance of its own: it is reported and does not count.
+    cp "$INSTANCE/signing_config.json" evil.json
+    git -C repo config gitseal.trustedRoot "$SANDBOX/trusted_root.json"
+    git -C repo config gitseal.instance.stack.tuf http://127.0.0.1:1
+    git -C repo verify-commit HEAD 2>said
+    cat said
+    grep -q "gitseal.trustedRoot is set by the repository itself and does not count there" said
+    grep -q "^Good signature by $SIGNER" said
+}
+
+# What is believed travels as one file to a home that has never seen the repository, and no network.
+exported_and_imported() {
+    as_email
+    nobody_has_set_anything
+    gitseal instance add stack --tuf "http://127.0.0.1:$(sed -n 's/.*TUF_MIRROR=.*127.0.0.1:\([0-9]*\).*/\1/p' "$INSTANCE/env")" \
+        --root "$INSTANCE/tuf/1.root.json" --client-id sigstore
+    git config --global gitseal.instance stack
+    signing_repository "$GITSEAL"
+    signed_commit "pay 10"
+    expects "$SIGNER" "$SIGNER_ISSUER"
+    gitseal trust export trust.json | tee exported
+    export HOME=$PWD/elsewhere
+    mkdir "$HOME"
+    refuses without_network git -C repo verify-commit HEAD
+    eval "$(sed -n 's/^elsewhere: gitseal/without_network gitseal/p' exported)"
+    without_network git -C repo verify-commit HEAD
+    [ ! -e "$HOME/.cache/gitseal/tuf" ]
+    # A file that was changed on the way is not taken.
+    sed 's/"validFor"/"validFrom"/' trust.json >changed.json
+    refuses without_network gitseal trust import changed.json --as other
+}
+
 # Fulcio is the one who checks tokens: one that the provider did not sign, or made for somebody else, gives no certificate.
 false_token() {
     signing_repository "$GITSEAL"
@@ -121,5 +183,7 @@ for who in email uri; do
     cell "stack: tag by $who identity: good, tampered with and wrong identity refused" running_stack on stack tags as_$who
     cell "stack: push certificate by $who identity: seen good by the server, else refused" running_stack on stack pushes as_$who
 done
+cell "stack: instance add and one setting, on a fresh home: signs and verifies" running_stack on stack one_command_and_one_setting
+cell "stack: trust export, import in another home without network and cache: verifies" running_stack on stack exported_and_imported
 cell "stack: Fulcio refuses a token that its issuer did not sign" running_stack on stack false_token
 cell "stack: run hands the exit code on and leaves nothing running" running_stack on stack runs_and_leaves_nothing
