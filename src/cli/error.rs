@@ -39,6 +39,9 @@ pub enum CliError {
         /// What the system says.
         source: io::Error,
     },
+    /// Whoever read what we print has had enough of it, as `head` does. Nothing went wrong, so nobody is told.
+    #[error("nobody reads standard output any more")]
+    OutputClosed,
     /// A file that was named and cannot be read.
     #[error("cannot read {what} in {}: {source}", .path.display())]
     File {
@@ -208,13 +211,16 @@ impl CliError {
             CliError::Update(_) => Exit::Bad,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
             CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
-            CliError::Io { .. } | CliError::Git { .. } => Exit::Internal,
+            CliError::Io { .. } | CliError::Git { .. } | CliError::OutputClosed => Exit::Internal,
             _ => Exit::Usage,
         }
     }
 
     /// Tell it to people.
     pub fn report(&self, streams: &mut Streams) -> Exit {
+        if matches!(self, CliError::OutputClosed) {
+            return self.exit();
+        }
         streams.error(&self.to_string());
         if let Some(hint) = self.hint() {
             streams.hint(&hint);

@@ -64,7 +64,11 @@ pub fn bytes(bytes: &[u8]) -> Result<(), CliError> {
 
 fn write(bytes: &[u8]) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(|error| CliError::io("write to stdout", error))
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    written.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => CliError::OutputClosed,
+        _ => CliError::io("write to stdout", error),
+    })
 }
 
 /// JSON in which every character beyond printable ASCII is escaped: terminals act on some of those too.
