@@ -49,6 +49,7 @@ pub(super) fn replace_addresses(config: &mut SigningConfig, settings: &Settings)
     } else if pieces.rekor.is_some() {
         // A private log's entries are not stamped by somebody else's authority unless that was asked for.
         config.timestamp_authorities = Vec::new();
+        config.timestamp_selector = Selector::Any;
     }
 }
 

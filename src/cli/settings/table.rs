@@ -164,7 +164,7 @@ pub static TABLE: [Setting; 30] = [
     Setting { name: Name::RekorPublicKey, gitseal: None, gitsign: None, environment: &["SIGSTORE_REKOR_PUBLIC_KEY"], kind: Path, rule: UserOnly },
     Setting { name: Name::CtLogPublicKey, gitseal: None, gitsign: None, environment: &["SIGSTORE_CT_LOG_PUBLIC_KEY_FILE"], kind: Path, rule: UserOnly },
     foreign(Name::TimestampServerUrl, "timestampServerURL", &["SIGSTORE_TIMESTAMP_SERVER_URL", "GITSIGN_TIMESTAMP_SERVER_URL"], Url),
-    foreign(Name::TimestampCertChain, "timestampCertChain", &["SIGSTORE_TIMESTAMP_CERT_CHAIN", "GITSIGN_TIMESTAMP_CERT_CHAIN"], Path),
+    foreign(Name::TimestampCertChain, "timestampCertChain", &["SIGSTORE_TSA_CERTIFICATE_FILE", "SIGSTORE_TIMESTAMP_CERT_CHAIN", "GITSIGN_TIMESTAMP_CERT_CHAIN"], Path),
     Setting { name: Name::TufMirror, gitseal: None, gitsign: None, environment: &["TUF_MIRROR"], kind: Url, rule: UserOnly },
     Setting { name: Name::TufRootJson, gitseal: None, gitsign: None, environment: &["TUF_ROOT_JSON"], kind: Path, rule: UserOnly },
 ];
