@@ -16,7 +16,7 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Put `content` into the file at `path`, for everybody who may read the folder: it holds no secret.
 ///
 /// # Errors
-/// As [`write`]; the folder must be there.
+/// As [`write()`]; the folder must be there.
 pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut builder = tempfile::Builder::new();
     if let Some(permissions) = readable() {
