@@ -91,6 +91,17 @@ fn an_older_state_is_refused_and_the_newer_stays_fail() {
 }
 
 #[test]
+fn what_has_expired_is_not_kept_fail() {
+    let (old, mut new) = before_and_after();
+    let bed = filled(&old);
+    new.set("timestamp", "/expires", json!("2026-11-24T11:59:59Z"));
+    bed.server.serve(layout(&new));
+    assert!(bed.refusal().contains("timestamp metadata expired on 2026-11-24T11:59:59Z"), "{}", bed.refusal());
+    assert!(!bed.server.asked().iter().any(|path| path.contains("snapshot")), "nothing more is asked for");
+    assert_eq!(bed.cached().unwrap().unwrap().state.timestamp_version, 5);
+}
+
+#[test]
 fn data_without_end_is_cut_off_fail() {
     let bed = filled(&Repository::new());
     for path in ["/2.root.json", "/timestamp.json"] {
