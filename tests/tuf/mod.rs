@@ -334,6 +334,11 @@ fn the_first_role_wins_and_a_terminating_one_is_the_last_fail() {
     assert_eq!(find(&repository, "two").unwrap(), Some("two by b".into()));
     repository.targets["delegations"]["roles"][0]["terminating"] = json!(true);
     assert_eq!(find(&repository, "two").unwrap(), None);
+    // Also of those further up: c, of which a says that it is the last, keeps b from being asked.
+    let mut repository = Repository::new();
+    repository.delegate("targets", "a", &["*"], &[]).delegate("targets", "b", &["*"], &["two"]);
+    repository.delegate_with("a", "c", json!({ "paths": ["*"], "terminating": true }), &[]);
+    assert_eq!(find(&repository, "two").unwrap(), None);
 }
 
 #[test]
@@ -341,6 +346,9 @@ fn a_cycle_and_a_chain_without_end_come_to_an_end_fail() {
     let mut repository = Repository::new();
     repository.delegate("targets", "a", &["*"], &[]).delegate("a", "b", &["*"], &[]).delegate("b", "a", &["*"], &[]);
     assert_eq!(find(&repository, "x").unwrap(), None);
+    // A role is visited once, so who comes after the cycle is still asked.
+    repository.delegate("targets", "c", &["*"], &["y"]);
+    assert!(find(&repository, "y").unwrap().is_some());
 
     let chain = |length: usize| {
         let mut repository = Repository::new();
