@@ -5,6 +5,7 @@
 //! root.json                     the last of them, for people and other programs
 //! timestamp.json  snapshot.json  targets.json  ROLE.json
 //! targets/trusted_root.json ..  what the targets contain
+//! pending/                      the same of an update that broke off
 //! ```
 //!
 //! The root that the judgement begins with is not here: whoever can write the cache must not choose it.
@@ -34,6 +35,8 @@ const TRUSTED_ROOT: &str = "trusted_root.json";
 const SIGNING_CONFIG: &str = "signing_config.v0.2.json";
 /// The targets that are kept, and how long each may be, in bytes.
 const DOCUMENTS: [(&str, usize); 2] = [(TRUSTED_ROOT, MAX_TRUSTED_ROOT_LEN), (SIGNING_CONFIG, MAX_CONFIG_LEN)];
+/// The folder for what an update has seen that broke off.
+const PENDING: &str = "pending";
 /// No more delegated roles are kept; what is not kept is fetched again. A search for a target visits fewer.
 const MAX_ROLES: usize = 256;
 /// No cache holds more files of metadata.
@@ -114,13 +117,20 @@ pub fn cached(folder: &Path, root: &[u8], now: Timestamp) -> Result<Option<TufDo
 /// Bring the cache up to date from the repository at `url`.
 ///
 /// # Errors
-/// The repository cannot be asked or is refused. What was good until then is kept, as TUF wants.
+/// The repository cannot be asked or is refused. Half an update is none: what is complete stays in force until it
+/// expires, but for a new root, which counts at once (5.3.8). What else was seen is kept aside, so that nobody can go
+/// back behind it.
 pub fn update(folder: &Path, root: &[u8], url: &str, roots: Roots, now: Timestamp) -> Result<TufDocuments, CliError> {
     let repository = TufRepository::of_sigstore(url)?;
     let client = Client::new(roots, Limits::default());
     let cache = TrustCache::at(folder);
     let _lock = cache.lock_for_writing()?;
-    let mut files = cache.read_unlocked()?;
+    let before = cache.read_unlocked()?;
+    let pending = TrustCache::at(&folder.join(PENDING));
+    let mut files = match pending.read_unlocked()? {
+        nothing if nothing.is_empty() => before.clone(),
+        seen => seen,
+    };
     let mut set = TrustedSet::new(root, now)
         .map_err(|source| CacheError::Refused { folder: folder.to_owned(), source: source.into() })?;
     let fetched = wait(async {
@@ -141,9 +151,18 @@ pub fn update(folder: &Path, root: &[u8], url: &str, roots: Roots, now: Timestam
         }
         Ok(())
     });
-    let fetched = fetched.map_err(|error| CliError::io("start the runtime", error));
+    let fetched = fetched.map_err(|error| CliError::io("start the runtime", error))?;
+    if let Err(error) = fetched {
+        if files != before {
+            pending.write_unlocked(&files)?;
+        }
+        if before.timestamp.is_some() {
+            cache.write_unlocked(&MetadataFiles { roots: files.roots, ..before })?;
+        }
+        return Err(error.into());
+    }
     cache.write_unlocked(&files)?;
-    fetched??;
+    pending.remove()?;
     let refused = |source| CacheError::Refused { folder: folder.to_owned(), source };
     documents(&files, &mut set).map_err(refused)?.ok_or_else(|| lacking(folder))
 }
@@ -204,6 +223,13 @@ impl TrustCache {
     pub fn write(&self, files: &MetadataFiles) -> Result<(), CliError> {
         let _lock = self.lock_for_writing()?;
         self.write_unlocked(files)
+    }
+
+    fn remove(&self) -> Result<(), CliError> {
+        match fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed("remove", error)),
+            _ => Ok(()),
+        }
     }
 
     fn lock_path(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! Updates over HTTP: what is asked for, what is kept when a later step fails, and what a hostile server cannot do.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use gitseal::cli::error::CliError;
@@ -164,6 +165,47 @@ fn a_root_once_seen_is_kept_whatever_comes_after_fail() {
     bed.server.serve(files);
     assert_eq!(bed.update().unwrap().state.root_version, 2);
     assert_eq!(bed.cached().unwrap().unwrap().state.root_version, 2);
+}
+
+#[test]
+fn half_an_update_is_none_and_is_not_forgotten_fail() {
+    let (old, new) = before_and_after();
+    let bed = filled(&old);
+    let (before, after) = (layout(&old), layout(&new));
+    let mut half = after.clone();
+    half.remove("/6.snapshot.json");
+    bed.server.serve(half);
+    assert!(bed.refusal().contains("lacks its snapshot metadata"), "{}", bed.refusal());
+    // What was complete is still good, and the newer timestamp is remembered.
+    assert_eq!(bed.cached().unwrap().unwrap().state.timestamp_version, 5);
+    bed.server.serve(before);
+    assert!(bed.refusal().contains("goes back to version 5 of timestamp.json"), "{}", bed.refusal());
+    let mut half = after.clone();
+    half.remove("/6.targets.json");
+    bed.server.serve(half);
+    assert!(bed.refusal().contains("lacks its targets metadata"), "{}", bed.refusal());
+    assert_eq!(bed.cached().unwrap().unwrap().state.timestamp_version, 5);
+    bed.server.serve(after);
+    assert_eq!(bed.update().unwrap().state.timestamp_version, 6);
+    assert_eq!(bed.cached().unwrap().unwrap().state.targets_version, 6);
+    assert!(!bed.folder.path().join("pending").exists());
+}
+
+#[test]
+fn a_first_update_that_breaks_off_is_none() {
+    let repository = Repository::new();
+    let fresh = tempfile::tempdir().unwrap();
+    let server = Server::new();
+    let mut files = layout(&repository);
+    let new = Key::new();
+    let old = repository.key("root");
+    let mut keys: BTreeMap<_, _> = repository.keys.iter().map(|(role, key)| (*role, key.alias(&key.id))).collect();
+    keys.insert("root", new.alias(&new.id));
+    files.insert("/2.root.json".to_owned(), sign(&root(2, &keys, &[]), &[old, &new]));
+    files.remove("/1.targets.json");
+    server.serve(files);
+    assert!(update(fresh.path(), &repository.first_root(), &server).is_err());
+    assert!(trust_cache::cached(fresh.path(), &repository.first_root(), now()).unwrap().is_none());
 }
 
 #[test]

@@ -135,7 +135,7 @@ impl TufInstance {
             _ => {}
         }
         let Err(error) = self.update(roots, now) else { return Ok(Renewal::Done) };
-        // The attempt itself may have brought half of the news, so what is there is looked at again.
+        // A new root counts even if nothing came after it, so what is there is looked at again.
         match self.cached(now) {
             Ok(Some(_)) => Ok(Renewal::Failed(error)),
             _ => Err(error),
