@@ -14,7 +14,7 @@ use super::trust_cache::CacheError;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
 use crate::service::look_up::LookUpError;
-use crate::service::{ServiceError, TokenError, UpdateError};
+use crate::service::{TokenError, UpdateError};
 use crate::sign::SignError;
 use crate::trust::InstanceName;
 use crate::verify::Refusal;
@@ -134,12 +134,6 @@ pub enum CliError {
         /// What git said.
         cause: String,
     },
-}
-
-impl From<ServiceError> for CliError {
-    fn from(error: ServiceError) -> Self {
-        CliError::Update(error.into())
-    }
 }
 
 impl CliError {

@@ -121,7 +121,7 @@ pub fn cached(folder: &Path, root: &[u8], now: Timestamp) -> Result<Option<TufDo
 /// expires, but for a new root, which counts at once (5.3.8). What else was seen is kept aside, so that nobody can go
 /// back behind it.
 pub fn update(folder: &Path, root: &[u8], url: &str, roots: Roots, now: Timestamp) -> Result<TufDocuments, CliError> {
-    let repository = TufRepository::of_sigstore(url)?;
+    let repository = TufRepository::of_sigstore(url).map_err(UpdateError::from)?;
     let client = Client::new(roots, Limits::default());
     let cache = TrustCache::at(folder);
     let _lock = cache.lock_for_writing()?;
@@ -135,7 +135,7 @@ pub fn update(folder: &Path, root: &[u8], url: &str, roots: Roots, now: Timestam
         .map_err(|source| CacheError::Refused { folder: folder.to_owned(), source: source.into() })?;
     let fetched = wait(async {
         let session = Session::new(&client, UPDATE_TIME);
-        set = repository.refresh(session, root, &mut files, now).await?;
+        repository.refresh(session, &mut set, &mut files).await?;
         for (path, limit) in DOCUMENTS {
             match repository.find(session, &mut set, &mut files, path).await {
                 Ok(target) if files.contents.get(path).is_some_and(|content| target.describes(content)) => {}
@@ -151,15 +151,14 @@ pub fn update(folder: &Path, root: &[u8], url: &str, roots: Roots, now: Timestam
         }
         Ok(())
     });
-    let fetched = fetched.map_err(|error| CliError::io("start the runtime", error))?;
-    if let Err(error) = fetched {
+    if let Err(error) = fetched.map_err(|error| CliError::io("start the runtime", error))? {
         if files != before {
             pending.write_unlocked(&files)?;
         }
         if before.timestamp.is_some() {
             cache.write_unlocked(&MetadataFiles { roots: files.roots, ..before })?;
         }
-        return Err(error.into());
+        return Err(CliError::Update(error));
     }
     cache.write_unlocked(&files)?;
     pending.remove()?;

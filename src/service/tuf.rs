@@ -3,8 +3,6 @@
 //! Every answer has a bound before it is asked for. What was judged good is kept even if a later step fails, as the
 //! specification wants: a root once seen is never unseen.
 
-use jiff::Timestamp;
-
 use super::error::{Peer, ServiceError};
 use super::session::{Place, Session};
 use crate::format::tuf::metadata::{MetadataFile, TargetFile};
@@ -114,105 +112,21 @@ impl TufRepository {
         Self::at(url, &format!("{}/targets", url.trim_end_matches('/')))
     }
 
-    /// Bring `files` up to date from the user's `root` on; `now` is the time of the whole update (5.1).
+    /// Bring `files` up to date, and `set`, which begins with the user's root, along with them.
     ///
     /// # Errors
     /// [`UpdateError`]; `files` then holds what was good until then.
     pub async fn refresh(
         &self,
         session: Session<'_>,
-        root: &[u8],
-        files: &mut MetadataFiles,
-        now: Timestamp,
-    ) -> Result<TrustedSet, UpdateError> {
-        let mut set = TrustedSet::new(root, now).map_err(|source| self.refused(source))?;
-        self.refresh_roots(session, &mut set, files).await?;
-        self.refresh_timestamp(session, &mut set, files).await?;
-        self.refresh_snapshot(session, &mut set, files).await?;
-        self.refresh_targets(session, &mut set, files).await?;
-        Ok(set)
-    }
-
-    /// 5.3: one root after the other, until there is none.
-    async fn refresh_roots(
-        &self,
-        session: Session<'_>,
         set: &mut TrustedSet,
         files: &mut MetadataFiles,
     ) -> Result<(), UpdateError> {
-        // A cached root that does not follow is forgotten, with all after it.
-        for root in files.roots_after(set.root().version) {
-            if set.update_root(root).is_err() {
-                break;
-            }
-        }
-        let last = set.root().version;
-        files.roots.retain(|version, _| *version <= last);
-        for _ in 0..MAX_ROOTS {
-            let next = set.root().version.saturating_add(1);
-            let Some(root) = self.metadata(session, &format!("{next}.root.json"), MAX_ROOT_LEN).await? else {
-                return set.end_of_roots().map_err(|source| self.refused(source));
-            };
-            set.update_root(&root).map_err(|source| self.refused(source))?;
-            // 5.3.8 Keep it, whatever comes.
-            files.roots.insert(next, root);
-        }
-        Err(UpdateError::TooManyRoots(self.metadata.host()))
-    }
-
-    /// 5.4: the timestamp, always asked for.
-    async fn refresh_timestamp(
-        &self,
-        session: Session<'_>,
-        set: &mut TrustedSet,
-        files: &mut MetadataFiles,
-    ) -> Result<(), UpdateError> {
-        if let Some(cached) = &files.timestamp {
-            // It counts for comparison even if it has expired; one that the keys in force did not sign does not.
-            let _ = set.update_timestamp(cached);
-        }
-        let new = self.required(session, RoleName::Timestamp, "timestamp.json", MAX_TIMESTAMP_LEN).await?;
-        if set.update_timestamp(&new).map_err(|source| self.refused(source))? == Freshness::New {
-            files.timestamp = Some(new);
-        }
-        Ok(())
-    }
-
-    /// 5.5: the snapshot, unless the one at hand is it.
-    async fn refresh_snapshot(
-        &self,
-        session: Session<'_>,
-        set: &mut TrustedSet,
-        files: &mut MetadataFiles,
-    ) -> Result<(), UpdateError> {
-        if let Some(cached) = &files.snapshot
-            && set.remember_snapshot(cached).is_ok()
-            && set.update_snapshot(cached).is_ok()
-        {
-            return Ok(());
-        }
-        let wanted = set.wanted_snapshot().map_err(|source| self.refused(source))?;
-        let (name, limit) = (file_name("snapshot", wanted, set), limit(wanted, MAX_SNAPSHOT_LEN));
-        let new = self.required(session, RoleName::Snapshot, &name, limit).await?;
-        set.update_snapshot(&new).map_err(|source| self.refused(source))?;
-        files.snapshot = Some(new);
-        Ok(())
-    }
-
-    /// 5.6: the top-level targets, unless those at hand are they.
-    async fn refresh_targets(
-        &self,
-        session: Session<'_>,
-        set: &mut TrustedSet,
-        files: &mut MetadataFiles,
-    ) -> Result<(), UpdateError> {
-        if files.targets.get("targets").is_some_and(|cached| set.update_targets(cached).is_ok()) {
-            return Ok(());
-        }
-        let new = self.targets_metadata(session, set, "targets").await?;
-        set.update_targets(&new).map_err(|source| self.refused(source))?;
-        files.targets.insert("targets".to_owned(), new);
-        Ok(())
+        let mut update = Update { repository: self, session, set, files };
+        update.roots().await?;
+        update.timestamp().await?;
+        update.snapshot().await?;
+        update.targets().await
     }
 
     /// 5.6.7: look for a target, getting the metadata of the roles on the way.
@@ -227,43 +141,16 @@ impl TufRepository {
         path: &str,
     ) -> Result<TargetFile, UpdateError> {
         let mut search = Search::new(path);
+        let mut update = Update { repository: self, session, set, files };
         loop {
-            match search.step(set) {
+            match search.step(update.set) {
                 Step::Found(target) => return Ok(target),
                 Step::NotFound => {
                     return Err(UpdateError::NotListed { host: self.metadata.host(), path: readable(path) });
                 }
-                Step::Load(delegation) => self.refresh_delegated(session, set, files, &delegation).await?,
+                Step::Load(delegation) => update.delegated(&delegation).await?,
             }
         }
-    }
-
-    async fn refresh_delegated(
-        &self,
-        session: Session<'_>,
-        set: &mut TrustedSet,
-        files: &mut MetadataFiles,
-        delegation: &Delegation,
-    ) -> Result<(), UpdateError> {
-        let name = &delegation.name;
-        if files.targets.get(name).is_some_and(|cached| set.update_delegated(delegation, cached).is_ok()) {
-            return Ok(());
-        }
-        let new = self.targets_metadata(session, set, name).await?;
-        set.update_delegated(delegation, &new).map_err(|source| self.refused(source))?;
-        files.targets.insert(name.clone(), new);
-        Ok(())
-    }
-
-    async fn targets_metadata(
-        &self,
-        session: Session<'_>,
-        set: &TrustedSet,
-        role: &str,
-    ) -> Result<Vec<u8>, UpdateError> {
-        let wanted = set.wanted_targets(role).map_err(|source| self.refused(source))?;
-        let (name, limit) = (file_name(role, wanted, set), limit(wanted, MAX_TARGETS_LEN));
-        self.required(session, RoleName::Targets(role.to_owned()), &name, limit).await
     }
 
     /// 5.7: what the target at `path` contains, of at most `limit` bytes.
@@ -292,17 +179,6 @@ impl TufRepository {
         self.get(session, &self.metadata.endpoint(&format!("/{name}")), limit).await
     }
 
-    async fn required(
-        &self,
-        session: Session<'_>,
-        role: RoleName,
-        name: &str,
-        limit: usize,
-    ) -> Result<Vec<u8>, UpdateError> {
-        let file = self.metadata(session, name, limit).await?;
-        file.ok_or_else(|| UpdateError::Lacking { host: self.metadata.host(), role })
-    }
-
     /// A file; `None` if there is none, for which some file servers answer 403.
     async fn get(&self, session: Session<'_>, url: &Url, limit: usize) -> Result<Option<Vec<u8>>, UpdateError> {
         let response = session.send(Peer::TufRepository, Request::get(url, limit)).await?;
@@ -313,8 +189,102 @@ impl TufRepository {
         }
     }
 
-    fn refused(&self, source: TufError) -> UpdateError {
-        UpdateError::Refused { host: self.metadata.host(), source }
+    fn judged<T>(&self, verdict: Result<T, TufError>) -> Result<T, UpdateError> {
+        verdict.map_err(|source| UpdateError::Refused { host: self.metadata.host(), source })
+    }
+}
+
+/// An update under way: what is trusted so far, and the files that it rests on.
+struct Update<'a> {
+    repository: &'a TufRepository,
+    session: Session<'a>,
+    set: &'a mut TrustedSet,
+    files: &'a mut MetadataFiles,
+}
+
+impl Update<'_> {
+    /// 5.3: one root after the other, until there is none.
+    async fn roots(&mut self) -> Result<(), UpdateError> {
+        let Update { repository, session, set, files } = self;
+        // A cached root that does not follow is forgotten, with all after it.
+        for root in files.roots_after(set.root().version) {
+            if set.update_root(root).is_err() {
+                break;
+            }
+        }
+        let last = set.root().version;
+        files.roots.retain(|version, _| *version <= last);
+        for _ in 0..MAX_ROOTS {
+            let next = set.root().version.saturating_add(1);
+            let Some(root) = repository.metadata(*session, &format!("{next}.root.json"), MAX_ROOT_LEN).await? else {
+                return repository.judged(set.end_of_roots());
+            };
+            repository.judged(set.update_root(&root))?;
+            // 5.3.8 Keep it, whatever comes.
+            files.roots.insert(next, root);
+        }
+        Err(UpdateError::TooManyRoots(repository.metadata.host()))
+    }
+
+    /// 5.4: the timestamp, always asked for.
+    async fn timestamp(&mut self) -> Result<(), UpdateError> {
+        if let Some(cached) = &self.files.timestamp {
+            // It counts for comparison even if it has expired; one that the keys in force did not sign does not.
+            let _ = self.set.update_timestamp(cached);
+        }
+        let new = self.required(RoleName::Timestamp, "timestamp.json", MAX_TIMESTAMP_LEN).await?;
+        if self.repository.judged(self.set.update_timestamp(&new))? == Freshness::New {
+            self.files.timestamp = Some(new);
+        }
+        Ok(())
+    }
+
+    /// 5.5: the snapshot, unless the one at hand is it.
+    async fn snapshot(&mut self) -> Result<(), UpdateError> {
+        if let Some(cached) = &self.files.snapshot
+            && self.set.remember_snapshot(cached).is_ok()
+            && self.set.update_snapshot(cached).is_ok()
+        {
+            return Ok(());
+        }
+        let wanted = self.repository.judged(self.set.wanted_snapshot())?;
+        let (name, limit) = (file_name("snapshot", wanted, self.set), limit(wanted, MAX_SNAPSHOT_LEN));
+        let new = self.required(RoleName::Snapshot, &name, limit).await?;
+        self.repository.judged(self.set.update_snapshot(&new))?;
+        self.files.snapshot = Some(new);
+        Ok(())
+    }
+
+    /// 5.6: the top-level targets, unless those at hand are they.
+    async fn targets(&mut self) -> Result<(), UpdateError> {
+        self.role("targets", TrustedSet::update_targets).await
+    }
+
+    /// 5.6.7: the targets of a role that others trust with some.
+    async fn delegated(&mut self, delegation: &Delegation) -> Result<(), UpdateError> {
+        self.role(&delegation.name, |set, targets| set.update_delegated(delegation, targets)).await
+    }
+
+    /// The metadata of a targets role, unless what is at hand is it.
+    async fn role(
+        &mut self,
+        name: &str,
+        take: impl Fn(&mut TrustedSet, &[u8]) -> Result<(), TufError>,
+    ) -> Result<(), UpdateError> {
+        if self.files.targets.get(name).is_some_and(|cached| take(self.set, cached).is_ok()) {
+            return Ok(());
+        }
+        let wanted = self.repository.judged(self.set.wanted_targets(name))?;
+        let (file, limit) = (file_name(name, wanted, self.set), limit(wanted, MAX_TARGETS_LEN));
+        let new = self.required(RoleName::Targets(name.to_owned()), &file, limit).await?;
+        self.repository.judged(take(self.set, &new))?;
+        self.files.targets.insert(name.to_owned(), new);
+        Ok(())
+    }
+
+    async fn required(&self, role: RoleName, name: &str, limit: usize) -> Result<Vec<u8>, UpdateError> {
+        let file = self.repository.metadata(self.session, name, limit).await?;
+        file.ok_or_else(|| UpdateError::Lacking { host: self.repository.metadata.host(), role })
     }
 }
 

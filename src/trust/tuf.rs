@@ -327,10 +327,7 @@ impl TrustedSet {
     /// # Errors
     /// [`TufError`] when it does not follow from what is there.
     pub fn update_targets(&mut self, targets: &[u8]) -> Result<(), TufError> {
-        let authority = self.root.signed.targets.clone();
-        let metadata = self.check_targets("targets", targets, &authority)?;
-        self.targets.insert("targets".to_owned(), Delegated { authority, metadata });
-        Ok(())
+        self.take_targets("targets", self.root.signed.targets.clone(), targets)
     }
 
     /// 5.6.7: the targets of a role that `delegation` gives some to.
@@ -338,9 +335,12 @@ impl TrustedSet {
     /// # Errors
     /// [`TufError`] when it does not follow from what is there.
     pub fn update_delegated(&mut self, delegation: &Delegation, targets: &[u8]) -> Result<(), TufError> {
-        let authority = delegation.authority.clone();
-        let metadata = self.check_targets(&delegation.name, targets, &authority)?;
-        self.targets.insert(delegation.name.clone(), Delegated { authority, metadata });
+        self.take_targets(&delegation.name, delegation.authority.clone(), targets)
+    }
+
+    fn take_targets(&mut self, name: &str, authority: Authority, targets: &[u8]) -> Result<(), TufError> {
+        let metadata = self.check_targets(name, targets, &authority)?;
+        self.targets.insert(name.to_owned(), Delegated { authority, metadata });
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use gitseal::crypto::sha256;
 use gitseal::net::{Client, Limits, Roots};
 use gitseal::service::tuf::UPDATE_TIME;
 use gitseal::service::{Session, TufRepository, wait};
+use gitseal::trust::TrustedSet;
 use jiff::Timestamp;
 
 /// No target of the suite is longer, in bytes.
@@ -77,9 +78,10 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     let mut files = cache.read()?;
     let repository = TufRepository::at(&arguments.metadata_url, &arguments.target_base_url)?;
     let client = Client::new(Roots::default(), Limits::default());
+    let mut set = TrustedSet::new(&root, Timestamp::now())?;
     let done = wait(async {
         let session = Session::new(&client, UPDATE_TIME);
-        let mut set = repository.refresh(session, &root, &mut files, Timestamp::now()).await?;
+        repository.refresh(session, &mut set, &mut files).await?;
         if let (Command::Download, Some(folder)) = (&arguments.command, &arguments.target_dir) {
             for path in &arguments.target_name {
                 let target = repository.find(session, &mut set, &mut files, path).await?;
