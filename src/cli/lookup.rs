@@ -16,7 +16,7 @@ use super::world::World;
 use crate::audit::Finding;
 use crate::format::log_entry::LogEntry;
 use crate::format::x509::Certificate;
-use crate::net::{Client, Limits, Roots};
+use crate::net::{Client, Limits};
 use crate::repo::RawObject;
 use crate::service::Session;
 use crate::service::look_up::look_up;
@@ -90,7 +90,7 @@ fn ask(bench: &Bench, world: &World, names: &[String], certificate: &Certificate
     let wanted = bench.thresholds().logs;
     let settings = &world.settings;
     let ChosenConfig { config, .. } = instance::signing_config(settings, world.now)?;
-    let client = Client::new(Roots { ca_file: settings.ssl_ca_info.clone() }, Limits::default());
+    let client = Client::new(settings.server_roots(), Limits::default());
     for name in names {
         let entries = look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, name, certificate, wanted)?;
         if !entries.is_empty() {

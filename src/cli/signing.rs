@@ -10,7 +10,7 @@ use super::instance::tuf::{Renewal, TufInstance};
 use super::instance::{self, ChosenConfig};
 use super::settings::{RekorMode, Settings, TokenSources};
 use super::streams::Streams;
-use crate::net::{Client, Limits, Roots};
+use crate::net::{Client, Limits};
 use crate::service::id_token::TokenSubject;
 use crate::service::session::SIGNING_TIME;
 use crate::service::{IdToken, Session};
@@ -34,7 +34,7 @@ pub fn sign(settings: &Settings, payload: &[u8], streams: &mut Streams) -> Resul
         // Known before the token travels; the name of a workload is not, its authority makes it up.
         match_committer(committer, email)?;
     }
-    let client = Client::new(roots(settings), Limits::default());
+    let client = Client::new(settings.server_roots(), Limits::default());
     let clock = Timestamp::now;
     let signer = GitSigner::new(&instance, entry_place(settings), &clock);
     let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, payload)?;
@@ -46,18 +46,14 @@ pub fn sign(settings: &Settings, payload: &[u8], streams: &mut Streams) -> Resul
 
 /// Fetch what is in force if what is believed soon expires: signing has the network, verifying has not.
 fn renew(settings: &Settings, streams: &mut Streams) -> Result<(), CliError> {
-    if settings.trusted_root.is_some() && settings.signing_config.is_some() {
+    if settings.need_no_instance() {
         return Ok(());
     }
     let Some(instance) = TufInstance::in_force(settings)? else { return Ok(()) };
-    if let Renewal::Failed(error) = instance.renew(roots(settings), Timestamp::now())? {
+    if let Renewal::Failed(error) = instance.renew(settings.server_roots(), Timestamp::now())? {
         streams.warning(&format!("what is believed expires within a day, and could not be renewed: {error}"));
     }
     Ok(())
-}
-
-fn roots(settings: &Settings) -> Roots {
-    Roots { ca_file: settings.ssl_ca_info.clone() }
 }
 
 /// Whether the settings alone, with no service asked, allow a signature to be made.

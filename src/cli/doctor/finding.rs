@@ -27,7 +27,7 @@ impl Severity {
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $id:ident = $code:literal,)*) => {
-        /// Which fault it is; gitseal(1) has a paragraph for each.
+        /// Which fault it is; gitseal-doctor(1) has a paragraph for each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
         pub enum Id {
             $($(#[$doc])* #[serde(rename = $code)] $id,)*

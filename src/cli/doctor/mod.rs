@@ -1,5 +1,5 @@
 //! A look at the whole setup: what git will call, with which settings, from where each came; and what is wrong with it,
-//! each fault with the command that mends it (gitseal(1), "gitseal doctor").
+//! each fault with the command that mends it (gitseal-doctor(1)).
 //!
 //! It stands when everything else falls: a value that means nothing, a file that is gone or a repository that git refuses
 //! is a finding and not an error. It changes nothing, runs nothing that a repository names, and without being asked to

@@ -67,7 +67,7 @@ pub(super) fn chosen(setup: &Setup) -> Result<Vec<Contact>, CliError> {
             version: service.major_api_version,
         });
     };
-    // Where the documents are named, a repository has no part in it.
+    // Where the trusted root is named, a repository has no part in what is believed.
     let settings = setup.settings();
     if settings.trusted_root.is_none()
         && let Ok(Some(instance)) = TufInstance::in_force(settings)
@@ -84,7 +84,7 @@ pub(super) fn chosen(setup: &Setup) -> Result<Vec<Contact>, CliError> {
 
 /// Ask them all at once. A signing config lists a bounded number, so there are not many threads.
 pub(super) fn ask(setup: &Setup, contacts: &mut [Contact], findings: &mut Vec<Finding>) {
-    let roots = Roots { ca_file: setup.settings().ssl_ca_info.clone() };
+    let roots = setup.settings().server_roots();
     std::thread::scope(|scope| {
         for contact in contacts.iter_mut() {
             let roots = roots.clone();

@@ -119,7 +119,7 @@ fn files(setup: &Setup) -> Vec<Finding> {
 /// take the place of both its documents, nobody misses it.
 fn instance_unusable(setup: &Setup) -> Option<Finding> {
     let settings = setup.settings();
-    if settings.trusted_root.is_some() && settings.signing_config.is_some() {
+    if settings.need_no_instance() {
         return None;
     }
     let documents = Documents::in_force(settings, setup.now);

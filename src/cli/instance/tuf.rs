@@ -117,8 +117,8 @@ impl TufInstance {
     /// # Errors
     /// As [`TufInstance::update`].
     pub fn update_patiently(&self, settings: &Settings, now: Timestamp) -> Result<Documents, CliError> {
-        let roots = Roots { ca_file: settings.ssl_ca_info.clone() };
-        with_patience(&format!("asking the TUF repository at {} ...", self.url), || self.update(roots, now))
+        let doing = format!("asking the TUF repository at {} ...", self.url);
+        with_patience(&doing, || self.update(settings.server_roots(), now))
     }
 
     /// Fetch what is in force if what is there has expired, or is about to.

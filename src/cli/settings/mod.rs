@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use super::shell::quote;
+use crate::net::Roots;
 use crate::repo::config::{Config, Environment, Scope, parse_boolean};
 use crate::trust::InstanceName;
 use crate::trust::instance::NameError;
@@ -343,6 +344,18 @@ impl Settings {
         };
         reader.ignored.extend(definitions::attempted(config));
         Reading { settings, ignored: reader.ignored, errors: reader.errors }
+    }
+
+    /// Who vouches for the services' servers.
+    #[must_use]
+    pub fn server_roots(&self) -> Roots {
+        Roots { ca_file: self.ssl_ca_info.clone() }
+    }
+
+    /// Whether files take the place of both documents of any instance.
+    #[must_use]
+    pub fn need_no_instance(&self) -> bool {
+        self.trusted_root.is_some() && self.signing_config.is_some()
     }
 
     /// The instance in force, where no file and no variable of somebody else's takes its place.
