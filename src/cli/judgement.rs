@@ -1,7 +1,7 @@
 //! From the world to a judge: the trusted root, the requirements and the expectations that the settings ask for.
 
 use super::error::CliError;
-use super::instance::{self, ChosenRoot};
+use super::instance::{self, Choice, ChosenRoot};
 use super::pins::Pins;
 use super::settings::{Expected, Settings};
 use super::world::World;
@@ -30,7 +30,7 @@ impl Bench {
     /// A file cannot be read, or the expected identities make no sense.
     pub fn new(world: &World) -> Result<Self, CliError> {
         let settings = &world.settings;
-        let ChosenRoot { root, .. } = instance::trusted_root(settings, world.now)?;
+        let ChosenRoot { root, .. } = Choice::new(settings, world.now).trusted_root()?;
         Ok(Bench {
             verifier: Verifier::new(root),
             requirements: requirements(settings),

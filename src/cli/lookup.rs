@@ -8,7 +8,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use super::error::CliError;
-use super::instance::{self, ChosenConfig};
+use super::instance::{Choice, ChosenConfig};
 use super::judgement::Bench;
 use super::settings::{OnlineLookup, Settings};
 use super::streams::Streams;
@@ -89,7 +89,7 @@ fn allowed(settings: &Settings) -> bool {
 fn ask(bench: &Bench, world: &World, names: &[String], certificate: &Certificate) -> Result<Vec<LogEntry>, CliError> {
     let wanted = bench.thresholds().logs;
     let settings = &world.settings;
-    let ChosenConfig { config, .. } = instance::signing_config(settings, world.now)?;
+    let ChosenConfig { config, .. } = Choice::new(settings, world.now).signing_config()?;
     let client = Client::new(settings.server_roots(), Limits::default());
     for name in names {
         let entries = look_up(Session::new(&client, LOOKUP_TIME), &config, world.now, name, certificate, wanted)?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::error::CliError;
 use super::input;
 use super::instance::tuf::{Renewal, TufInstance};
-use super::instance::{self, ChosenConfig};
+use super::instance::{Choice, ChosenConfig};
 use super::settings::{RekorMode, Settings, TokenSources};
 use super::streams::Streams;
 use crate::net::{Client, Limits};
@@ -78,7 +78,8 @@ fn entry_place(settings: &Settings) -> EntryPlace {
 /// One of its documents cannot be read, or names no log of the wanted version.
 pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
     let now = Timestamp::now();
-    let ChosenConfig { config: mut signing_config, client_id } = instance::signing_config(settings, now)?;
+    let choice = Choice::new(settings, now);
+    let ChosenConfig { config: mut signing_config, client_id } = choice.signing_config()?;
     if let Some(version) = settings.rekor_version {
         signing_config.logs.retain(|log| log.major_api_version == version);
         if signing_config.logs.is_empty() {
@@ -90,18 +91,18 @@ pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
     }
     Ok(Instance {
         name: settings.instance_name().to_string(),
-        trusted_root: instance::trusted_root(settings, now)?.root,
+        trusted_root: choice.trusted_root()?.root,
         issuer: signing_config.oidc_provider(now).ok().map(|provider| provider.url.clone()),
         signing_config,
-        client_id: settings.client_id.clone().or(client_id).unwrap_or_else(|| CLIENT_ID.to_owned()),
+        client_id,
     })
 }
 
-/// The audience that tokens must be for: the user's word, else the instance's, else the usual one.
+/// The audience that tokens must be for, even where the instance cannot be had.
 #[must_use]
 pub fn client_id(settings: &Settings, now: Timestamp) -> String {
-    let instances = || instance::signing_config(settings, now).ok().and_then(|chosen| chosen.client_id);
-    settings.client_id.clone().or_else(instances).unwrap_or_else(|| CLIENT_ID.to_owned())
+    let chosen = || Choice::new(settings, now).signing_config().map_or(CLIENT_ID.to_owned(), |chosen| chosen.client_id);
+    settings.client_id.clone().unwrap_or_else(chosen)
 }
 
 /// Where the token to sign with is.

@@ -18,7 +18,7 @@ use super::signing::{token, token_source};
 use crate::cli::commands::version;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::instance::{self, RootOrigin};
+use crate::cli::instance::{Choice, RootOrigin};
 use crate::cli::output;
 use crate::cli::settings::source::Standing;
 use crate::cli::settings::table::{Kind, Setting, TABLE};
@@ -342,7 +342,7 @@ fn row(setup: &Setup, setting: &Setting) -> Option<Row> {
 }
 
 fn trust(setup: &Setup) -> Option<Trust> {
-    let chosen = instance::trusted_root(setup.settings(), setup.now).ok()?;
+    let chosen = Choice::new(setup.settings(), setup.now).trusted_root().ok()?;
     let (origin, source, date) = match chosen.origin {
         RootOrigin::File(path) => ("file", path.to_string_lossy().into_owned(), written(&path)),
         RootOrigin::Instance { name, origin, in_pieces } => {

@@ -7,9 +7,9 @@ use super::git::{committer_email, demands_trust, set_email};
 use super::place::{Located, add_globally};
 use super::setup::Setup;
 use crate::cli::error::CliError;
-use crate::cli::instance;
 use crate::cli::instance::documents::Documents;
 use crate::cli::instance::store::StoreError;
+use crate::cli::instance::{self, Choice};
 use crate::cli::settings::source::Standing;
 use crate::cli::settings::table::Name;
 use crate::cli::settings::{Expected, Pieces, RekorMode, Settings, TokenSources};
@@ -74,11 +74,11 @@ fn files(setup: &Setup) -> Vec<Finding> {
     let piece = |pieces: Pieces| instance::check_pieces(&pieces);
     let trusted_root = |path: PathBuf| {
         let alone = Settings { trusted_root: Some(path), ..Settings::default() };
-        instance::trusted_root(&alone, setup.now).map(drop)
+        Choice::new(&alone, setup.now).trusted_root().map(drop)
     };
     let signing_config = |path: PathBuf| {
         let alone = Settings { signing_config: Some(path), ..Settings::default() };
-        instance::signing_config(&alone, setup.now).map(drop)
+        Choice::new(&alone, setup.now).signing_config().map(drop)
     };
     let smime = |path: PathBuf| {
         instance::smime_authorities(&Settings { smime_ca_file: Some(path), ..Settings::default() }).map(|_| ())

@@ -6,6 +6,7 @@ mod pieces;
 pub mod store;
 pub mod tuf;
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use crate::format::x509::Certificate;
 use crate::trust::InstanceName;
 use crate::trust::embedded::PUBLIC;
 use crate::trust::export::{Export, Exported, Origin as ExportedOrigin};
+use crate::trust::instance::CLIENT_ID;
 use crate::trust::root::{MAX_TRUSTED_ROOT_LEN, TrustedRoot};
 use crate::trust::signing_config::{MAX_CONFIG_LEN, Service, SigningConfig};
 use documents::{Documents, Origin};
@@ -55,8 +57,8 @@ pub enum RootOrigin {
 pub struct ChosenConfig {
     /// The services.
     pub config: SigningConfig,
-    /// The audience of tokens, if the instance has one of its own.
-    pub client_id: Option<String>,
+    /// The audience of tokens.
+    pub client_id: String,
 }
 
 /// The TUF repository of cosign's variables, where nothing of gitseal's own and no key that stands alone says whom to
@@ -78,42 +80,73 @@ pub fn in_its_place(settings: &Settings) -> Vec<String> {
     set.map(|(label, _)| format!("{label} is set and counts more than the instance's own document")).collect()
 }
 
-/// The trusted root that the settings choose.
-///
-/// # Errors
-/// A file cannot be read, or is not what it should be.
-pub fn trusted_root(settings: &Settings, now: Timestamp) -> Result<ChosenRoot, CliError> {
-    if let Some(path) = &settings.trusted_root {
-        let root =
-            TrustedRoot::from_json(&trusted_root_file(path)?).map_err(|error| CliError::document(path, error))?;
-        return Ok(ChosenRoot { root, origin: RootOrigin::File(path.clone()) });
-    }
-    let Documents { instance: name, pair, origin, .. } = Documents::in_force(settings, now)?;
-    let root = TrustedRoot::from_json(&pair.trusted_root);
-    let mut root = root.map_err(|error| CliError::instance(name.as_ref(), error))?;
-    let in_pieces = pieces::replace(&mut root, &settings.pieces)?;
-    Ok(ChosenRoot { root, origin: RootOrigin::Instance { name, origin, in_pieces } })
+/// What the settings choose. The documents of an instance are read and judged when they are first needed, and once.
+pub struct Choice<'a> {
+    settings: &'a Settings,
+    now: Timestamp,
+    documents: OnceCell<Documents>,
 }
 
-/// The signing config that the settings choose.
-///
-/// # Errors
-/// A file cannot be read, or is not what it should be.
-pub fn signing_config(settings: &Settings, now: Timestamp) -> Result<ChosenConfig, CliError> {
-    if let Some(path) = &settings.signing_config {
-        let config = SigningConfig::from_json(&signing_config_file(path)?);
-        let config = config.map_err(|error| CliError::document(path, error))?;
-        return Ok(ChosenConfig { config, client_id: None });
+impl<'a> Choice<'a> {
+    /// What `settings` choose at `now`; nothing is read yet.
+    #[must_use]
+    pub fn new(settings: &'a Settings, now: Timestamp) -> Self {
+        Choice { settings, now, documents: OnceCell::new() }
     }
-    let Documents { instance: name, pair, issuer, client_id, .. } = Documents::in_force(settings, now)?;
-    let json = pair.signing_config.ok_or_else(|| CliError::instance(name.as_ref(), NO_SIGNING_CONFIG))?;
-    let config = SigningConfig::from_json(&json);
-    let mut config = config.map_err(|error| CliError::instance(name.as_ref(), error))?;
-    if let Some(url) = issuer {
-        config.oidc_providers = vec![Service::at(url, 1)];
+
+    /// The trusted root.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not what it should be.
+    pub fn trusted_root(&self) -> Result<ChosenRoot, CliError> {
+        if let Some(path) = &self.settings.trusted_root {
+            let root =
+                TrustedRoot::from_json(&trusted_root_file(path)?).map_err(|error| CliError::document(path, error))?;
+            return Ok(ChosenRoot { root, origin: RootOrigin::File(path.clone()) });
+        }
+        let Documents { instance: name, pair, origin, .. } = self.documents()?;
+        let root = TrustedRoot::from_json(&pair.trusted_root);
+        let mut root = root.map_err(|error| CliError::instance(name.as_ref(), error))?;
+        let in_pieces = pieces::replace(&mut root, &self.settings.pieces)?;
+        let (name, origin) = (name.clone(), origin.clone());
+        Ok(ChosenRoot { root, origin: RootOrigin::Instance { name, origin, in_pieces } })
     }
-    pieces::replace_addresses(&mut config, settings);
-    Ok(ChosenConfig { config, client_id })
+
+    /// The signing config.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is not what it should be.
+    pub fn signing_config(&self) -> Result<ChosenConfig, CliError> {
+        if let Some(path) = &self.settings.signing_config {
+            let config = SigningConfig::from_json(&signing_config_file(path)?);
+            let config = config.map_err(|error| CliError::document(path, error))?;
+            return Ok(ChosenConfig { config, client_id: self.client_id(None) });
+        }
+        let Documents { instance: name, pair, issuer, client_id, .. } = self.documents()?;
+        let json = pair.signing_config.as_ref().ok_or_else(|| CliError::instance(name.as_ref(), NO_SIGNING_CONFIG))?;
+        let config = SigningConfig::from_json(json);
+        let mut config = config.map_err(|error| CliError::instance(name.as_ref(), error))?;
+        if let Some(url) = issuer {
+            config.oidc_providers = vec![Service::at(url.clone(), 1)];
+        }
+        pieces::replace_addresses(&mut config, self.settings);
+        Ok(ChosenConfig { config, client_id: self.client_id(client_id.as_ref()) })
+    }
+
+    /// The user's word, else the instance's, else the usual one.
+    fn client_id(&self, instances: Option<&String>) -> String {
+        self.settings.client_id.as_ref().or(instances).map_or(CLIENT_ID, String::as_str).to_owned()
+    }
+
+    fn documents(&self) -> Result<&Documents, CliError> {
+        match self.documents.get() {
+            Some(documents) => Ok(documents),
+            None => {
+                let documents = Documents::in_force(self.settings, self.now)?;
+                Ok(self.documents.get_or_init(|| documents))
+            }
+        }
+    }
 }
 
 /// The documents that the settings choose, as one file carries them elsewhere.

@@ -10,15 +10,13 @@ use crate::cli::exit::Exit;
 use crate::cli::instance::documents::Origin;
 use crate::cli::instance::store::selector;
 use crate::cli::instance::tuf::exported;
-use crate::cli::instance::{self, ChosenConfig, ChosenRoot, RootOrigin};
+use crate::cli::instance::{Choice, ChosenConfig, ChosenRoot, RootOrigin};
 use crate::cli::output;
-use crate::cli::settings::Settings;
 use crate::cli::streams::Streams;
 use crate::cli::world::World;
 use crate::crypto::digest::hex;
 use crate::format::time::Interval;
 use crate::trust::export::{Origin as ExportedOrigin, TufOrigin};
-use crate::trust::instance::CLIENT_ID;
 use crate::trust::root::{Authority, LogKey};
 use crate::trust::signing_config::{SelectError, Service};
 
@@ -90,7 +88,7 @@ struct Signing {
 impl Show {
     pub(super) fn run(&self, streams: &mut Streams) -> Result<Exit, CliError> {
         let world = World::read(streams)?;
-        let report = Report::new(&instance::trusted_root(&world.settings, world.now)?, &world);
+        let report = Report::new(&Choice::new(&world.settings, world.now), &world)?;
         if self.json {
             output::json(&report)?;
         } else {
@@ -130,10 +128,10 @@ impl Known {
 }
 
 impl Report {
-    fn new(chosen: &ChosenRoot, world: &World) -> Self {
+    fn new(choice: &Choice<'_>, world: &World) -> Result<Self, CliError> {
         let (now, settings) = (world.now, &world.settings);
-        let ChosenRoot { root, origin } = chosen;
-        let (source, known) = match origin {
+        let ChosenRoot { root, origin } = choice.trusted_root()?;
+        let (source, known) = match &origin {
             RootOrigin::File(path) => (path.display().to_string(), Known { origin: "file", ..Known::default() }),
             RootOrigin::Instance { name, origin, in_pieces } => {
                 let known = Known::of(origin);
@@ -142,10 +140,10 @@ impl Report {
             }
         };
         let named = matches!(origin, RootOrigin::Instance { .. });
-        let signing = Signing::new(settings, now);
+        let signing = Signing::new(choice, now);
         let entry = |entries: &[LogKey]| entries.iter().map(|log| Entry::log(log, now)).collect();
         let authority = |entries: &[Authority]| entries.iter().map(|one| Entry::authority(one, now)).collect();
-        Report {
+        Ok(Report {
             schema: SCHEMA,
             origin: known.origin,
             source,
@@ -161,7 +159,7 @@ impl Report {
             timestamp_authorities: authority(&root.timestamp_authorities),
             signing_error: signing.as_ref().err().cloned(),
             signing: signing.ok(),
-        }
+        })
     }
 
     fn print(&self) -> Result<(), CliError> {
@@ -260,12 +258,12 @@ impl Entry {
 
 impl Signing {
     /// Or why nobody can be asked: that is worth knowing, and no reason not to tell the rest.
-    fn new(settings: &Settings, now: Timestamp) -> Result<Self, String> {
-        let chosen = instance::signing_config(settings, now).map_err(|error| error.to_string())?;
-        Signing::select(&chosen, settings, now).map_err(|error| error.to_string())
+    fn new(choice: &Choice<'_>, now: Timestamp) -> Result<Self, String> {
+        let chosen = choice.signing_config().map_err(|error| error.to_string())?;
+        Signing::select(chosen, now).map_err(|error| error.to_string())
     }
 
-    fn select(chosen: &ChosenConfig, settings: &Settings, now: Timestamp) -> Result<Self, SelectError> {
+    fn select(chosen: ChosenConfig, now: Timestamp) -> Result<Self, SelectError> {
         let ChosenConfig { config, client_id } = chosen;
         let urls = |services: Vec<&Service>| services.into_iter().map(|service| service.url.clone()).collect();
         Ok(Signing {
@@ -273,7 +271,7 @@ impl Signing {
             transparency_logs: urls(config.logs(now)?),
             timestamp_authorities: urls(config.timestamp_authorities(now)?),
             issuer: config.oidc_provider(now).ok().map(|provider| provider.url.clone()),
-            client_id: settings.client_id.as_ref().or(client_id.as_ref()).map_or(CLIENT_ID, String::as_str).to_owned(),
+            client_id,
         })
     }
 
