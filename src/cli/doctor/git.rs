@@ -1,6 +1,7 @@
 //! What git itself is told: whether it signs with this program, in whose name, and what it accepts.
 
 use super::finding::{Finding, Id};
+use super::person::{committer_email, own_address, set_email};
 use super::place::{Located, set_globally};
 use super::programs::{FIRST_WITH_TILDE, FIRST_WITH_X509, Program, is_this_version};
 use super::setup::Setup;
@@ -169,24 +170,12 @@ fn trust_level(setup: &Setup) -> Option<Finding> {
     Some(Finding::error(Id::TrustLevel, problem).at(value).fix(fix))
 }
 
-/// Whom git commits as; `None` if it does not know, or would have to make an address up.
-#[must_use]
-pub(super) fn committer_email(setup: &Setup) -> Option<String> {
-    // Without `useConfigOnly` git would ask the name service for this machine's domain, which is the network.
-    let ident =
-        setup.git.as_ref()?.run(&["-c", "user.useConfigOnly=true", "-c", "user.name=x", "var", "GIT_COMMITTER_IDENT"]);
-    let ident = ident.ok()?;
-    let (_, rest) = ident.split_once('<')?;
-    let (email, _) = rest.rsplit_once('>')?;
-    (!email.is_empty()).then(|| email.to_owned())
-}
-
 fn name(setup: &Setup) -> Vec<Finding> {
     let mut findings = Vec::new();
     if committer_email(setup).is_none() {
         let problem =
             "git does not know your mail address: it refuses to commit, or makes one up from this machine's name";
-        let address = super::signing::own_address(setup);
+        let address = own_address(setup);
         findings.push(set_email(setup, Finding::error(Id::EmailMissing, problem), &address));
     }
     let ask = ["-c", "user.email=x@example.com", "var", "GIT_COMMITTER_IDENT"];
@@ -199,15 +188,4 @@ fn name(setup: &Setup) -> Vec<Finding> {
         findings.push(finding.fix(fix));
     }
     findings
-}
-
-/// Have git commit as `address`: said where it would be overheard by nothing.
-#[must_use]
-pub(super) fn set_email(setup: &Setup, finding: Finding, address: &str) -> Finding {
-    let keys = ["committer.email", "user.email"].iter();
-    let value = setup.variable("GIT_COMMITTER_EMAIL").or_else(|| keys.filter_map(|key| setup.key(key).pop()).next());
-    match value {
-        Some(value) => finding.at(&value).fix(setup.commands.replace(&value, address)),
-        None => finding.fix(set_globally("user.email", address)),
-    }
 }

@@ -5,8 +5,10 @@
 //! is a finding and not an error. It changes nothing, runs nothing that a repository names, and without being asked to
 //! opens no connection.
 
+mod expected;
 mod finding;
 mod git;
+mod person;
 mod place;
 mod programs;
 mod report;
@@ -14,6 +16,7 @@ mod services;
 mod settings;
 mod setup;
 mod signing;
+mod token;
 
 pub use finding::{Finding, Id, Severity};
 pub use report::Report;

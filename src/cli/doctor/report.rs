@@ -8,13 +8,14 @@ use jiff::tz::Offset;
 use serde::Serialize;
 
 use super::finding::{Finding, Severity};
-use super::git::{KEYS, VARIABLES, committer_email};
+use super::git::{KEYS, VARIABLES};
+use super::person::committer_email;
 use super::place::{Holder, Located};
 use super::programs::Program;
 use super::services::Contact;
 use super::settings::without_password;
 use super::setup::Setup;
-use super::signing::{token, token_source};
+use super::token::{token, token_source};
 use crate::cli::commands::version;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;

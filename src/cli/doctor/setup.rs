@@ -134,6 +134,12 @@ impl Setup {
         Some(Located::of_setting(last, &self.directory))
     }
 
+    /// What one of our settings is called where it is set, or what it would be.
+    #[must_use]
+    pub fn label(&self, name: Name) -> String {
+        self.counting(name).map_or_else(|| name.setting().label(), |located| located.name)
+    }
+
     /// A finding about one of our settings, which goes away with the value that counts.
     #[must_use]
     pub fn about(&self, finding: Finding, name: Name) -> Finding {
