@@ -7,16 +7,8 @@ use crate::cli::settings::source::{Place, SetValue, Standing};
 use crate::cli::settings::table::{Kind, Name, Setting, TABLE};
 
 /// Keys of gitsign that we know and do not read, and why not.
-const UNREAD: [(&str, &str); 8] = [
-    ("urlOpener", "it runs a command"),
-    ("autoclose", "gitseal shows no page to close"),
-    ("autocloseTimeout", "gitseal shows no page to close"),
-    ("connectorID", "gitseal does not log in through a browser"),
-    ("redirectURL", "gitseal does not log in through a browser"),
-    ("clientSecretFile", "gitseal does not log in through a browser"),
-    ("logPath", "gitseal writes no log file"),
-    ("enableSigstoreGo", "gitseal has one way of signing and verifying"),
-];
+const UNREAD: [(&str, &str); 2] =
+    [("logPath", "gitseal writes no log file"), ("enableSigstoreGo", "gitseal has one way of signing and verifying")];
 
 /// Look at all of it.
 pub(super) fn examine(setup: &Setup, findings: &mut Vec<Finding>) {

@@ -9,6 +9,7 @@ pub mod source;
 pub mod table;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use thiserror::Error;
 
@@ -175,6 +176,70 @@ impl Expected {
     }
 }
 
+/// Whether the agent signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AgentUse {
+    /// If it can; it is started when there is none.
+    #[default]
+    Auto,
+    /// Never: this process signs.
+    Off,
+    /// Always: without an agent nothing is signed.
+    Require,
+}
+
+/// The agent: whether, where, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AgentSettings {
+    /// Whether it signs.
+    pub wanted: AgentUse,
+    /// The socket of an agent that somebody else started, or that was forwarded from another machine.
+    pub socket: Option<PathBuf>,
+    /// Where our own agent has its socket, in place of the usual directory.
+    pub directory: Option<PathBuf>,
+    /// The instances that the forwarded socket signs for.
+    pub forward_instances: Vec<String>,
+}
+
+/// How a person logs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoginSettings {
+    /// The upstream that a federating issuer (Dex) uses without asking.
+    pub connector_id: Option<String>,
+    /// Where the browser comes back to, in place of a free port of this machine.
+    pub redirect_url: Option<String>,
+    /// The client's secret, for issuers that demand one.
+    pub client_secret_file: Option<PathBuf>,
+    /// The command that opens a page; `{{.URL}}` stands for its address.
+    pub url_opener: Option<String>,
+    /// Whether the last page closes itself, where there is a connector.
+    pub autoclose: bool,
+    /// After how long.
+    pub autoclose_timeout: Duration,
+    /// Whether the login is kept in the keyring.
+    pub remember: bool,
+    /// The identities whose owners know what signing makes public for ever.
+    pub acknowledged: Vec<String>,
+}
+
+/// How long gitsign's page stays.
+const AUTOCLOSE_TIMEOUT: Duration = Duration::from_secs(6);
+
+impl Default for LoginSettings {
+    fn default() -> Self {
+        LoginSettings {
+            connector_id: None,
+            redirect_url: None,
+            client_secret_file: None,
+            url_opener: None,
+            autoclose: true,
+            autoclose_timeout: AUTOCLOSE_TIMEOUT,
+            remember: false,
+            acknowledged: Vec::new(),
+        }
+    }
+}
+
 /// Where an identity token comes from. The token itself is a secret: it is never printed.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct TokenSources {
@@ -248,6 +313,12 @@ pub struct Settings {
     pub token: TokenSources,
     /// Who asks for a token.
     pub client_id: Option<String>,
+    /// How a person logs in.
+    pub login: LoginSettings,
+    /// Who signs here, and nobody else: an e-mail address, or the subject of a workload.
+    pub identity: Option<String>,
+    /// The agent.
+    pub agent: AgentSettings,
     /// Whether the committer must be the signer.
     pub match_committer: bool,
     /// Whether the log entry is embedded.
@@ -331,6 +402,30 @@ impl Settings {
                 provider: reader.text(Name::TokenProvider),
             },
             client_id: reader.text(Name::ClientId),
+            login: LoginSettings {
+                connector_id: reader.text(Name::ConnectorId),
+                redirect_url: reader.text(Name::RedirectUrl),
+                client_secret_file: reader.path(Name::ClientSecretFile),
+                url_opener: reader.text(Name::UrlOpener),
+                autoclose: reader.switch(Name::Autoclose).unwrap_or(true),
+                autoclose_timeout: reader
+                    .text(Name::AutocloseTimeout)
+                    .and_then(|seconds| source::parse_count(seconds.as_bytes()))
+                    .map_or(AUTOCLOSE_TIMEOUT, |seconds| Duration::from_secs(seconds as u64)),
+                remember: reader.boolean(Name::RememberLogin),
+                acknowledged: reader.list(Name::Acknowledged),
+            },
+            identity: reader.text(Name::Identity),
+            agent: AgentSettings {
+                wanted: match reader.text(Name::Agent).as_deref() {
+                    Some("off") => AgentUse::Off,
+                    Some("require") => AgentUse::Require,
+                    _ => AgentUse::Auto,
+                },
+                socket: reader.path(Name::AgentSocket),
+                directory: reader.path(Name::AgentDirectory),
+                forward_instances: reader.list(Name::ForwardInstance),
+            },
             match_committer: reader.boolean(Name::MatchCommitter),
             rekor_mode: match reader.text(Name::RekorMode).as_deref() {
                 Some("online") => RekorMode::Online,
@@ -461,8 +556,13 @@ impl Reader<'_> {
     }
 
     fn boolean(&mut self, name: Name) -> bool {
-        let Some(Found { name: key, text, .. }) = self.found(name.setting()).pop() else { return false };
-        let value = parse_boolean(text.as_deref()).ok_or_else(|| {
+        self.switch(name).unwrap_or(false)
+    }
+
+    /// A boolean, if it is set and is one.
+    fn switch(&mut self, name: Name) -> Option<bool> {
+        let Found { name: key, text, .. } = self.found(name.setting()).pop()?;
+        let value = parse_boolean(text.as_deref()).map(Some).ok_or_else(|| {
             let value = text.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
             SettingsError::Boolean { name: key, value }
         });

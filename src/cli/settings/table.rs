@@ -3,6 +3,9 @@
 
 use crate::format::cms::MAX_ATTRIBUTE_VALUES;
 
+/// Seconds; a page that says nothing for longer than an hour does not close, it is forgotten.
+const MAX_AUTOCLOSE_TIMEOUT: usize = 3600;
+
 /// The settings, in the order of [`TABLE`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Name {
@@ -42,6 +45,32 @@ pub enum Name {
     Issuer,
     /// Who asks for a token.
     ClientId,
+    /// Its secret, from a file.
+    ClientSecretFile,
+    /// Where a federating issuer sends whoever logs in.
+    ConnectorId,
+    /// Where the browser comes back to.
+    RedirectUrl,
+    /// What opens a page.
+    UrlOpener,
+    /// Whether the page closes itself.
+    Autoclose,
+    /// After how many seconds.
+    AutocloseTimeout,
+    /// Who signs here.
+    Identity,
+    /// Who knows what signing makes public.
+    Acknowledged,
+    /// Whether a login is kept in the keyring.
+    RememberLogin,
+    /// Whether the agent signs.
+    Agent,
+    /// An agent that somebody else started.
+    AgentSocket,
+    /// Where our own agent lives.
+    AgentDirectory,
+    /// Instances that a forwarded agent signs for.
+    ForwardInstance,
     /// Whether the committer must be the signer.
     MatchCommitter,
     /// Whether the log entry is embedded.
@@ -136,7 +165,7 @@ use Rule::{Anywhere, RepositoryMayRaise, RepositoryMayTighten, UserOnly};
 
 /// All of them.
 #[rustfmt::skip]
-pub static TABLE: [Setting; 30] = [
+pub static TABLE: [Setting; 43] = [
     own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Text, Anywhere),
     own(Name::TrustedRoot, "trustedRoot", &["GITSEAL_TRUSTED_ROOT"], Path, UserOnly),
     own(Name::SigningConfig, "signingConfig", &["GITSEAL_SIGNING_CONFIG"], Path, UserOnly),
@@ -155,6 +184,19 @@ pub static TABLE: [Setting; 30] = [
     shared(Name::TokenProvider, "tokenProvider", &["SIGSTORE_TOKEN_PROVIDER", "GITSIGN_TOKEN_PROVIDER", "GITSEAL_TOKEN_PROVIDER"], Text, UserOnly),
     shared(Name::Issuer, "issuer", &["SIGSTORE_OIDC_ISSUER", "GITSIGN_OIDC_ISSUER", "GITSEAL_OIDC_ISSUER"], Url, UserOnly),
     shared(Name::ClientId, "clientID", &["SIGSTORE_OIDC_CLIENT_ID", "GITSIGN_OIDC_CLIENT_ID", "GITSEAL_OIDC_CLIENT_ID"], Text, UserOnly),
+    shared(Name::ClientSecretFile, "clientSecretFile", &["SIGSTORE_OIDC_CLIENT_SECRET_FILE", "GITSIGN_OIDC_CLIENT_SECRET_FILE", "GITSEAL_OIDC_CLIENT_SECRET_FILE"], Path, UserOnly),
+    shared(Name::ConnectorId, "connectorID", &["SIGSTORE_CONNECTOR_ID", "GITSIGN_CONNECTOR_ID", "GITSEAL_CONNECTOR_ID"], Text, UserOnly),
+    shared(Name::RedirectUrl, "redirectURL", &["SIGSTORE_OIDC_REDIRECT_URL", "GITSIGN_OIDC_REDIRECT_URL", "GITSEAL_OIDC_REDIRECT_URL"], Url, UserOnly),
+    shared(Name::UrlOpener, "urlOpener", &["GITSIGN_URL_OPENER", "GITSEAL_URL_OPENER"], Text, UserOnly),
+    shared(Name::Autoclose, "autoclose", &["SIGSTORE_AUTOCLOSE", "GITSIGN_AUTOCLOSE", "GITSEAL_AUTOCLOSE"], Boolean, UserOnly),
+    shared(Name::AutocloseTimeout, "autocloseTimeout", &["SIGSTORE_AUTOCLOSE_TIMEOUT", "GITSIGN_AUTOCLOSE_TIMEOUT", "GITSEAL_AUTOCLOSE_TIMEOUT"], Count(MAX_AUTOCLOSE_TIMEOUT), UserOnly),
+    own(Name::Identity, "identity", &["GITSEAL_IDENTITY"], Text, Anywhere),
+    own(Name::Acknowledged, "acknowledged", &["GITSEAL_ACKNOWLEDGED"], List, UserOnly),
+    own(Name::RememberLogin, "rememberLogin", &["GITSEAL_REMEMBER_LOGIN"], Boolean, UserOnly),
+    own(Name::Agent, "agent", &["GITSEAL_AGENT"], Choice(&["auto", "off", "require"]), UserOnly),
+    Setting { name: Name::AgentSocket, gitseal: None, gitsign: None, environment: &["GITSEAL_AGENT_SOCK"], kind: Path, rule: UserOnly },
+    Setting { name: Name::AgentDirectory, gitseal: None, gitsign: None, environment: &["GITSEAL_AGENT_DIR"], kind: Path, rule: UserOnly },
+    own(Name::ForwardInstance, "forwardInstance", &["GITSEAL_FORWARD_INSTANCE"], List, UserOnly),
     shared(Name::MatchCommitter, "matchCommitter", &["GITSEAL_MATCH_COMMITTER"], Boolean, RepositoryMayTighten("true")),
     shared(Name::RekorMode, "rekorMode", &["GITSIGN_REKOR_MODE", "GITSEAL_REKOR_MODE"], Choice(&["offline", "online"]), Anywhere),
     shared(Name::RekorVersion, "rekorVersion", &["SIGSTORE_REKOR_VERSION", "GITSIGN_REKOR_VERSION", "GITSEAL_REKOR_VERSION"], Choice(&["1", "2"]), Anywhere),
