@@ -17,6 +17,7 @@
 //!
 //! Two rules decide most questions: time is an argument, and the world is read in `cli`.
 
+pub mod agent;
 pub mod audit;
 pub mod cli;
 pub mod credential;

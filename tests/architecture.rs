@@ -25,7 +25,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("policy", &["verify", "entity", "format", "crypto"]),
     ("sign", &["credential", "verify", "service", "entity", "trust", "format", "crypto"]),
     ("audit", &["policy", "verify", "service", "repo", "entity", "trust", "format", "crypto"]),
-    ("agent", &["sign", "credential", "policy", "verify", "service", "entity", "trust", "format", "crypto"]),
+    ("agent", &["sign", "credential", "policy", "verify", "service", "entity", "trust", "format", "crypto", "net"]),
     (
         "cli",
         &[

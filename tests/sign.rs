@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use gitseal::credential::CredentialError;
+use gitseal::crypto::sha256;
 use gitseal::entity::cms::from_cms;
 use gitseal::entity::{Artifact, SignatureContent, SignedEntity, SignerKey, VerificationMaterial};
 use gitseal::format::cms::{MAX_ATTRIBUTE_VALUES, SignedData};
@@ -17,7 +18,7 @@ use gitseal::net::{Client, Limits, Roots};
 use gitseal::sandbox::{Options, RekorVersion, Running, Sandbox};
 use gitseal::service::look_up::look_up;
 use gitseal::service::{IdToken, Session};
-use gitseal::sign::{EntryPlace, GitSigner, SignError, Signed};
+use gitseal::sign::{GitSigner, Payload, SignError, Signed};
 use gitseal::trust::signing_config::{Selector, Service};
 use gitseal::trust::{Instance, SigningConfig};
 use gitseal::verify::{Requirements, Verifier, content};
@@ -77,21 +78,20 @@ impl Lab {
         self
     }
 
-    fn sign_as(&self, token: &str, place: EntryPlace) -> Result<Signed, SignError> {
+    fn sign_as(&self, token: &str, payload: &Payload<'_>) -> Result<Signed, SignError> {
         let token = IdToken::parse(token).unwrap();
-        let signer = GitSigner::new(&self.instance, place, &Timestamp::now);
-        signer.sign(self.session(), &token, PAYLOAD)
+        GitSigner::new(self.instance.clone(), &Timestamp::now).sign(self.session(), &token, payload)
     }
 
     /// Sign on a machine whose clock is off by so many seconds.
     fn sign_with_clock_off_by(&self, seconds: i64) -> Result<Signed, SignError> {
         let token = IdToken::parse(&self.token()).unwrap();
         let clock = move || Timestamp::now() + SignedDuration::from_secs(seconds);
-        GitSigner::new(&self.instance, EntryPlace::Embedded, &clock).sign(self.session(), &token, PAYLOAD)
+        GitSigner::new(self.instance.clone(), &clock).sign(self.session(), &token, &embedded())
     }
 
-    fn sign(&self, place: EntryPlace) -> Result<Signed, SignError> {
-        self.sign_as(&self.token(), place)
+    fn sign(&self, payload: &Payload<'_>) -> Result<Signed, SignError> {
+        self.sign_as(&self.token(), payload)
     }
 
     fn token(&self) -> String {
@@ -105,6 +105,12 @@ impl Lab {
     pub(crate) fn faults(&self, rules: &[&str]) {
         self.sandbox.set_faults(rules.iter().map(|rule| rule.parse().unwrap()).collect());
     }
+}
+
+const LOG_ONLY: Payload<'_> = Payload::LogOnly(PAYLOAD);
+
+fn embedded() -> Payload<'static> {
+    Payload::Embedded(sha256(PAYLOAD))
 }
 
 /// What a reader makes of it: entity and content checked, nothing taken from the signer.
@@ -126,7 +132,7 @@ fn every_combination_of_services_gives_a_good_signature() {
     for (lab, kind, stamps) in labs {
         // Twice: the second entry has a proof with a hash in it.
         for _ in 0..2 {
-            let signed = lab.sign(EntryPlace::Embedded).unwrap();
+            let signed = lab.sign(&embedded()).unwrap();
             assert_eq!((signed.identity.subject.as_str(), &*signed.identity.issuer), (WHO, lab.sandbox.issuer()));
             let (_, entity) = read(&signed);
             assert_eq!(entity.material.log_entries[0].kind, kind);
@@ -141,7 +147,7 @@ fn every_combination_of_services_gives_a_good_signature() {
 #[test]
 fn openssl_accepts_the_signature_and_not_another_payload() {
     for lab in [Lab::new(RekorVersion::V1), Lab::new(RekorVersion::V2)] {
-        let signed = lab.sign(EntryPlace::Embedded).unwrap();
+        let signed = lab.sign(&embedded()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         // openssl 3.0 does not know git's label.
@@ -165,7 +171,7 @@ fn openssl_accepts(folder: &Path) -> bool {
 #[test]
 fn an_entry_that_is_only_in_the_log_is_found_there() {
     let lab = Lab::new(RekorVersion::V1);
-    let signed = lab.sign(EntryPlace::LogOnly).unwrap();
+    let signed = lab.sign(&LOG_ONLY).unwrap();
     let (_, entity) = read(&signed);
     assert!(entity.material.log_entries.is_empty());
 
@@ -193,7 +199,7 @@ fn an_entry_that_is_only_in_the_log_is_found_there() {
     };
     let verifier = Verifier::new(lab.instance.trusted_root.clone());
     assert!(verifier.verify(&about_id, Requirements::default(), Timestamp::now()).is_ok());
-    assert!(matches!(Lab::new(RekorVersion::V2).sign(EntryPlace::LogOnly), Err(SignError::NotSearchable)));
+    assert!(matches!(Lab::new(RekorVersion::V2).sign(&LOG_ONLY), Err(SignError::NotSearchable)));
 }
 
 #[test]
@@ -208,7 +214,7 @@ fn every_fault_gives_an_error_and_a_hint_in_time_and_no_signature() {
         fails(&lab, "stale-checkpoint@rekor", kind);
         fails(&lab, "split-view@rekor", kind);
         lab.faults(&[]);
-        lab.sign(EntryPlace::Embedded).unwrap();
+        lab.sign(&embedded()).unwrap();
     }
 }
 
@@ -225,7 +231,7 @@ fn a_slow_service_is_not_waited_for_beyond_the_bound() {
 fn fails(lab: &Lab, rule: &str, kind: &str) {
     lab.faults(&[rule]);
     let started = Instant::now();
-    let error = lab.sign(EntryPlace::Embedded).expect_err(rule);
+    let error = lab.sign(&embedded()).expect_err(rule);
     assert!(started.elapsed() < TOTAL + Duration::from_secs(1), "{rule}: {:?}", started.elapsed());
     let (what, hint) = (error.to_string(), error.hint());
     println!("{kind} {rule:22} error: {what}\n{:25} hint: {hint}", "");
@@ -243,7 +249,7 @@ fn a_fault_that_passes_does_not_stop_a_commit() {
         ["cut-connection@fulcio*1", "cut-connection@rekor*2", "cut-connection@tsa*1"],
     ] {
         lab.faults(&rules);
-        lab.sign(EntryPlace::Embedded).unwrap();
+        lab.sign(&embedded()).unwrap();
     }
 }
 
@@ -253,29 +259,29 @@ fn what_is_wrong_from_the_start_is_said_before_anything_is_sent() {
     // Whoever is asked now cannot answer, so an error about anything else was found without asking.
     lab.faults(&["5xx@fulcio", "5xx@rekor", "5xx@tsa"]);
     let expired = lab.sandbox.token(WHO, SignedDuration::from_secs(-1));
-    let error = lab.sign_as(&expired, EntryPlace::Embedded).unwrap_err();
+    let error = lab.sign_as(&expired, &embedded()).unwrap_err();
     assert!(error.to_string().contains("expired"), "{error}");
     assert!(error.hint().contains("new token"));
 
     lab.instance.client_id = "another".into();
-    let error = lab.sign(EntryPlace::Embedded).unwrap_err();
+    let error = lab.sign(&embedded()).unwrap_err();
     assert!(error.to_string().contains("\"another\""), "{error}");
 
     let many = |path| (0..=MAX_ATTRIBUTE_VALUES).map(move |n| Service::at(format!("https://{n}.example/{path}"), 2));
     let good = lab.instance.signing_config.clone();
     lab.instance.signing_config.logs = many("log").collect();
     lab.instance.signing_config.log_selector = Selector::All;
-    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::LogCount(17))));
+    assert!(matches!(lab.sign(&embedded()), Err(SignError::LogCount(17))));
     lab.instance.signing_config.logs.clear();
-    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::LogCount(0))));
+    assert!(matches!(lab.sign(&embedded()), Err(SignError::LogCount(0))));
     lab.instance.signing_config = good;
     let stamps = many("stamp").map(|service| Service { major_api_version: 1, ..service });
     lab.instance.signing_config.timestamp_authorities = stamps.collect();
     lab.instance.signing_config.timestamp_selector = Selector::All;
-    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::StampCount(17))));
+    assert!(matches!(lab.sign(&embedded()), Err(SignError::StampCount(17))));
 
     lab.instance.signing_config.timestamp_authorities.clear();
-    assert!(matches!(lab.sign(EntryPlace::Embedded), Err(SignError::NoClock)));
+    assert!(matches!(lab.sign(&embedded()), Err(SignError::NoClock)));
 }
 
 #[test]
@@ -284,7 +290,7 @@ fn an_authority_that_the_trusted_root_does_not_know_is_found_before_anything_is_
     lab.instance.trusted_root = other.instance.trusted_root.clone();
     // Were the log asked, that would be the error.
     lab.faults(&["5xx@rekor"]);
-    let error = lab.sign(EntryPlace::Embedded).unwrap_err();
+    let error = lab.sign(&embedded()).unwrap_err();
     assert!(matches!(error, SignError::Credential(_)), "{error}");
     assert!(error.to_string().contains("does not verify"), "{error}");
 }

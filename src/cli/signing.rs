@@ -10,11 +10,12 @@ use super::instance::tuf::{Renewal, TufInstance};
 use super::instance::{Choice, ChosenConfig};
 use super::settings::{RekorMode, Settings, TokenSources};
 use super::streams::Streams;
+use crate::crypto::sha256;
 use crate::net::{Client, Limits};
 use crate::service::id_token::TokenSubject;
 use crate::service::session::SIGNING_TIME;
 use crate::service::{IdToken, Session};
-use crate::sign::git::{EntryPlace, GitSigner, Signed};
+use crate::sign::git::{GitSigner, Payload, Signed};
 use crate::trust::Instance;
 use crate::trust::instance::CLIENT_ID;
 
@@ -36,8 +37,8 @@ pub fn sign(settings: &Settings, payload: &[u8], streams: &mut Streams) -> Resul
     }
     let client = Client::new(settings.server_roots(), Limits::default());
     let clock = Timestamp::now;
-    let signer = GitSigner::new(&instance, entry_place(settings), &clock);
-    let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, payload)?;
+    let signer = GitSigner::new(instance, &clock);
+    let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, &as_wanted(settings, payload))?;
     if let Some(committer) = committer {
         match_committer(&committer, &signed.identity.subject)?;
     }
@@ -62,13 +63,13 @@ fn renew(settings: &Settings, streams: &mut Streams) -> Result<(), CliError> {
 /// What signing would fail with before it sends anything.
 pub fn check(settings: &Settings) -> Result<(), CliError> {
     let instance = instance(settings)?;
-    Ok(GitSigner::new(&instance, entry_place(settings), &Timestamp::now).check()?)
+    Ok(GitSigner::new(instance, &Timestamp::now).check(&as_wanted(settings, b""))?)
 }
 
-fn entry_place(settings: &Settings) -> EntryPlace {
+fn as_wanted<'a>(settings: &Settings, payload: &'a [u8]) -> Payload<'a> {
     match settings.rekor_mode {
-        RekorMode::Offline => EntryPlace::Embedded,
-        RekorMode::Online => EntryPlace::LogOnly,
+        RekorMode::Offline => Payload::Embedded(sha256(payload)),
+        RekorMode::Online => Payload::LogOnly(payload),
     }
 }
 

@@ -130,6 +130,12 @@ impl Credential {
         &self.certificate
     }
 
+    /// Whether the system keeps its key out of swap space.
+    #[must_use]
+    pub fn is_locked_into_memory(&self) -> bool {
+        self.key.is_locked_into_memory()
+    }
+
     /// When it is over.
     #[must_use]
     pub fn expires(&self) -> Timestamp {

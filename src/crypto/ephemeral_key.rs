@@ -1,6 +1,7 @@
 //! A P-256 key pair that lives in memory for one certificate and is wiped when dropped (FIPS 186-5).
 //!
-//! It has no serialisation: a key that cannot be written cannot be leaked to disk, argv or a log line.
+//! It has no serialisation: a key that cannot be written cannot be leaked to disk, argv or a log line. It lies on a page
+//! of its own that is not swapped out, and what making it and signing with it leave on the stack is overwritten.
 
 use std::fmt;
 
@@ -8,6 +9,7 @@ use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
 use p256::elliptic_curve::Generate as _;
 use spki::EncodePublicKey as _;
 
+use super::locked_page::{LockedPage, wipe_stack};
 use super::public_key::{PublicKey, SignatureScheme};
 
 /// Something that signs with a private key it does not give away.
@@ -22,7 +24,7 @@ pub trait Keypair {
 
 /// An ephemeral P-256 key pair; signs as ECDSA with SHA-256, ASN.1 encoded.
 pub struct EphemeralKey {
-    secret: SigningKey,
+    secret: LockedPage<SigningKey>,
     public: PublicKey,
 }
 
@@ -34,10 +36,16 @@ impl EphemeralKey {
     #[must_use]
     pub fn generate() -> Self {
         // SigningKey wipes itself on drop.
-        let secret = SigningKey::generate();
-        let spki = secret.verifying_key().to_public_key_der().expect("a P-256 point has an encoding");
+        let secret = LockedPage::new(SigningKey::generate);
+        let spki = secret.get().verifying_key().to_public_key_der().expect("a P-256 point has an encoding");
         let public = PublicKey::from_spki_der(spki.as_bytes()).expect("a P-256 key is supported");
         EphemeralKey { secret, public }
+    }
+
+    /// Whether the system keeps the key out of swap space; it need not ([`mlock`](https://pubs.opengroup.org/onlinepubs/9799919799/functions/mlock.html)).
+    #[must_use]
+    pub fn is_locked_into_memory(&self) -> bool {
+        self.secret.is_locked()
     }
 }
 
@@ -51,9 +59,16 @@ impl Keypair for EphemeralKey {
     }
 
     fn sign(&self, message: &[u8]) -> Vec<u8> {
-        let signature: Signature = self.secret.sign(message);
+        let signature = sign(self.secret.get(), message);
+        wipe_stack();
         signature.to_der().as_bytes().to_vec()
     }
+}
+
+/// A call of its own, so that all it leaves lies below its caller, where the stack is wiped.
+#[inline(never)]
+fn sign(secret: &SigningKey, message: &[u8]) -> Signature {
+    secret.sign(message)
 }
 
 impl fmt::Debug for EphemeralKey {

@@ -5,6 +5,8 @@
 
 pub mod digest;
 pub mod ephemeral_key;
+mod locked_page;
+pub mod passphrase;
 pub mod post_quantum;
 pub mod public_key;
 pub mod random;
@@ -13,6 +15,7 @@ pub mod service_key;
 
 pub use digest::{Digest, HashAlgorithm, sha256};
 pub use ephemeral_key::{EphemeralKey, Keypair};
+pub use passphrase::HashedPassphrase;
 pub use post_quantum::{MlDsaKey, MlDsaKind};
 pub use public_key::{KeyError, KeyKind, PublicKey, SignatureInvalid, SignatureScheme};
 #[cfg(feature = "sandbox")]

@@ -85,7 +85,10 @@ impl Witnesses {
 }
 
 /// What all of `work` gives, done side by side; the first failure ends it.
-async fn all<T, E>(work: impl Iterator<Item = impl Future<Output = Result<T, E>>>) -> Result<Vec<T>, E> {
+///
+/// # Errors
+/// That first failure.
+pub async fn all<T, E>(work: impl Iterator<Item = impl Future<Output = Result<T, E>>>) -> Result<Vec<T>, E> {
     let mut running: Vec<_> = work.map(|one| (Box::pin(one), None)).collect();
     poll_fn(|context| {
         for (one, answer) in running.iter_mut().filter(|(_, answer)| answer.is_none()) {

@@ -21,14 +21,23 @@ use crate::service::{Fulcio, IdToken, Session, wait};
 use crate::trust::Instance;
 use crate::verify::{LogRequirement, Reason, Refusal, Requirements, Thresholds, Verified, Verifier, content};
 
-/// Where the log entry goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EntryPlace {
-    /// Into the signature: verifying needs no network.
-    #[default]
-    Embedded,
-    /// Into the log alone, about the object's id, as gitsign's online mode does: verifying must search for it.
-    LogOnly,
+/// What git wants signed, and where the log entry goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload<'a> {
+    /// The entry goes into the signature, and verifying needs no network. The payload's SHA-256 digest is enough.
+    Embedded([u8; 32]),
+    /// The entry, about the object's id, is in the log alone, as in gitsign's online mode: verifying must search for
+    /// it. The id depends on the whole payload.
+    LogOnly(&'a [u8]),
+}
+
+impl Payload<'_> {
+    fn sha256(&self) -> [u8; 32] {
+        match self {
+            Payload::Embedded(digest) => *digest,
+            Payload::LogOnly(bytes) => sha256(bytes),
+        }
+    }
 }
 
 /// A finished signature that our own verifier has accepted.
@@ -48,80 +57,100 @@ pub struct Signed {
 
 /// Signs git's payloads with the services of one instance.
 pub struct GitSigner<'a> {
-    instance: &'a Instance,
+    instance: Instance,
     verifier: Verifier,
-    entry_place: EntryPlace,
     clock: &'a (dyn Fn() -> Timestamp + Sync),
 }
 
 impl<'a> GitSigner<'a> {
     /// A signer whose time comes from `clock`: signing takes a while, so one instant would not do.
     #[must_use]
-    pub fn new(instance: &'a Instance, entry_place: EntryPlace, clock: &'a (dyn Fn() -> Timestamp + Sync)) -> Self {
-        GitSigner { instance, verifier: Verifier::new(instance.trusted_root.clone()), entry_place, clock }
+    pub fn new(instance: Instance, clock: &'a (dyn Fn() -> Timestamp + Sync)) -> Self {
+        let verifier = Verifier::new(instance.trusted_root.clone());
+        GitSigner { instance, verifier, clock }
     }
 
     /// Sign `payload` as the person that `token` names, and wait until it is done.
     ///
     /// # Errors
     /// [`SignError`]: then there is no signature at all.
-    pub fn sign(&self, session: Session<'_>, token: &IdToken, payload: &[u8]) -> Result<Signed, SignError> {
+    pub fn sign(&self, session: Session<'_>, token: &IdToken, payload: &Payload<'_>) -> Result<Signed, SignError> {
         wait(async {
             // What the config lacks is found before the token travels.
-            let (fulcio, witnesses) = self.services()?;
-            let client_id = &self.instance.client_id;
-            let credential = Credential::mint(session, &fulcio, token, client_id, &self.verifier, self.clock).await?;
-            self.sign_with(session, &credential, &witnesses, payload).await
+            self.check(payload)?;
+            let credential = self.mint(session, token).await?;
+            self.sign_with(session, &credential, payload).await
         })?
     }
 
-    /// Whether the instance names all that signing needs, as far as can be told without asking anybody.
+    /// A credential in the name that `token` gives, for signatures of this instance.
+    ///
+    /// # Errors
+    /// [`SignError`]: there is none.
+    pub async fn mint(&self, session: Session<'_>, token: &IdToken) -> Result<Credential, SignError> {
+        let Instance { signing_config, client_id, .. } = &self.instance;
+        let fulcio = Fulcio::at(&signing_config.authority((self.clock)())?.url)?;
+        Ok(Credential::mint(session, &fulcio, token, client_id, &self.verifier, self.clock).await?)
+    }
+
+    /// Whether the instance names all that signing `payload` needs, as far as can be told without asking anybody.
     ///
     /// # Errors
     /// [`SignError`]: what [`GitSigner::sign`] would fail with before it sends anything.
-    pub fn check(&self) -> Result<(), SignError> {
-        self.services().map(|_| ())
+    pub fn check(&self, payload: &Payload<'_>) -> Result<(), SignError> {
+        self.witnesses(payload)?;
+        Fulcio::at(&self.instance.signing_config.authority((self.clock)())?.url)?;
+        Ok(())
     }
 
-    fn services(&self) -> Result<(Fulcio, Witnesses), SignError> {
-        let now = (self.clock)();
-        let config = &self.instance.signing_config;
-        let witnesses = Witnesses::select(config, now)?;
-        if self.entry_place == EntryPlace::LogOnly && !witnesses.logs_are_searchable {
+    /// The instance.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    fn witnesses(&self, payload: &Payload<'_>) -> Result<Witnesses, SignError> {
+        let witnesses = Witnesses::select(&self.instance.signing_config, (self.clock)())?;
+        if matches!(payload, Payload::LogOnly(_)) && !witnesses.logs_are_searchable {
             return Err(SignError::NotSearchable);
         }
-        Ok((Fulcio::at(&config.authority(now)?.url)?, witnesses))
+        Ok(witnesses)
     }
 
-    async fn sign_with(
+    /// Sign `payload` with a credential that is there already.
+    ///
+    /// # Errors
+    /// [`SignError`]: then there is no signature at all.
+    pub async fn sign_with(
         &self,
         session: Session<'_>,
         credential: &Credential,
-        witnesses: &Witnesses,
-        payload: &[u8],
+        payload: &Payload<'_>,
     ) -> Result<Signed, SignError> {
+        let witnesses = self.witnesses(payload)?;
         let signing_time = (self.clock)();
-        let attributes = build::signed_attributes(&sha256(payload), signing_time)?;
+        let digest = payload.sha256();
+        let attributes = build::signed_attributes(&digest, signing_time)?;
         let signature = credential.sign(&attributes);
         let certificate = credential.certificate();
         let thresholds = witnesses.thresholds();
-        let (armour, entries) = match self.entry_place {
-            EntryPlace::Embedded => {
+        let (armour, entries) = match payload {
+            Payload::Embedded(_) => {
                 let evidence = witnesses.log_and_stamp(session, &attributes, &signature, certificate).await;
                 let (entries, stamps) = evidence?;
                 let cms = to_cms(&attributes, certificate, &signature, &entries, &stamps)?;
-                self.judge(&cms, payload, LogRequirement::Required, thresholds)?;
+                self.judge(&cms, &digest, LogRequirement::Required, thresholds)?;
                 (pem::encode(SIGNED_MESSAGE, &cms), entries)
             }
-            EntryPlace::LogOnly => {
+            Payload::LogOnly(bytes) => {
                 // The stamps are part of the object, so they must be there before the object has an id.
                 let stamps = witnesses.stamp(session, &signature).await?;
                 let cms = to_cms(&attributes, certificate, &signature, &[], &stamps)?;
                 let armour = pem::encode(SIGNED_MESSAGE, &cms);
-                let id = signed_object::id(payload, &armour)?;
+                let id = signed_object::id(bytes, &armour)?;
                 let signature = credential.sign(id.as_bytes());
                 let entries = witnesses.log(session, id.as_bytes(), &signature, certificate).await?;
-                self.judge(&cms, payload, LogRequirement::NotYet, thresholds)?;
+                self.judge(&cms, &digest, LogRequirement::NotYet, thresholds)?;
                 self.judge_logged_id(id, signature, certificate, &entries, thresholds)?;
                 (armour, entries)
             }
@@ -139,7 +168,7 @@ impl<'a> GitSigner<'a> {
     fn judge(
         &self,
         cms: &[u8],
-        payload: &[u8],
+        payload: &[u8; 32],
         log: LogRequirement,
         thresholds: Thresholds,
     ) -> Result<Verified, SignError> {
@@ -147,7 +176,7 @@ impl<'a> GitSigner<'a> {
             SignError::Refused(Refusal::new(Reason::SignatureMalformed, error.to_string()))
         };
         let message = SignedData::parse(cms).map_err(|error| malformed(&error))?;
-        content::check(&message, payload).map_err(SignError::Refused)?;
+        content::check_sha256(&message, payload).map_err(SignError::Refused)?;
         let entity = from_cms(&message).map_err(|error| malformed(&error))?;
         self.verify(&entity, log, thresholds)
     }

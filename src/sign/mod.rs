@@ -7,4 +7,5 @@ pub mod git;
 mod signed_object;
 
 pub use error::SignError;
-pub use git::{EntryPlace, GitSigner, Signed};
+pub use evidence::all;
+pub use git::{GitSigner, Payload, Signed};

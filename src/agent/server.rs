@@ -1,0 +1,520 @@
+//! The agent at work: takes connections, answers requests, wipes what is over, and goes when there is nothing left to do.
+//!
+//! One thread, and as many requests at once as there are: signing mostly waits for the log. A request costs what it may
+//! cost and no more: frames, connections, payloads and time are bounded here, at the door.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::net::UnixListener as StdListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Mutex, Semaphore};
+
+use super::frame::{self, FrameError};
+use super::peer;
+use super::protocol::{
+    Code, Complaint, Forget, Greeting, Hello, Hex32, Logged, Login, MAX_BATCH, MAX_PASSPHRASE_LEN, Nothing, Request,
+    Response, Scope, Secret, Sign, Signature, SignedPayload, State, VERSION,
+};
+use super::store::{Found, Moment, NotFound, Store};
+use crate::crypto::{HashedPassphrase, sha256};
+use crate::net::{Client, Limits, Roots};
+use crate::service::session::SIGNING_TIME;
+use crate::service::{IdToken, Session};
+use crate::sign::{GitSigner, Payload, Signed};
+use crate::trust::{Instance, InstanceName};
+
+/// How long the agent stays when it holds nothing.
+pub const LINGER: Duration = Duration::from_secs(60);
+/// Connections at one time; more are told to come back. A rebase opens one after the other.
+pub const MAX_CONNECTIONS: usize = 64;
+/// How long a client may say nothing.
+const IDLE_TIME: Duration = Duration::from_secs(30);
+/// Signatures in flight at one time; more wait.
+const MAX_IN_FLIGHT: usize = 64;
+/// How long a definition counts before it is looked up again: trusted roots change, and users change their minds.
+const DEFINITION_TIME: Duration = Duration::from_secs(10);
+/// Definitions that are kept at one time. Nobody has so many instances.
+const MAX_DEFINITIONS: usize = 32;
+/// How often the wall clock is looked at while there are credentials: it may have jumped, and timers sleep with the machine.
+const GLANCE: Duration = Duration::from_secs(5);
+/// The pause after the first wrong passphrase; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// What a name of an instance means by the settings of the agent's user.
+pub struct Definition {
+    /// The instance.
+    pub instance: Instance,
+    /// The digest of the settings that say so.
+    pub settings: Hex32,
+    /// Who vouches for its servers.
+    pub server_roots: Roots,
+    /// Whether the forwarded socket signs for it.
+    pub may_be_forwarded: bool,
+}
+
+/// Says what an instance's name, and a version of its log's interface, mean. It may take its time, and may use the
+/// network to renew what is believed.
+pub type Resolve = dyn Fn(&InstanceName, Option<u32>) -> Result<Definition, Complaint> + Send + Sync;
+/// Says what time it is.
+pub type Clock = &'static (dyn Fn() -> Timestamp + Sync);
+
+/// Through which socket a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Door {
+    /// The user's own programs on this machine.
+    Local,
+    /// The socket that is forwarded to other machines: it signs with what is there, and nothing else.
+    Forwarded,
+}
+
+/// A definition in use: what can be kept of it from one signature to the next.
+struct Ready {
+    signer: GitSigner<'static>,
+    settings: Hex32,
+    may_be_forwarded: bool,
+    /// With open connections to the log and the timestamp authority.
+    client: Arc<Client>,
+    looked_up: Instant,
+}
+
+/// The agent.
+pub struct Server {
+    resolve: Arc<Resolve>,
+    clock: Clock,
+    linger: Duration,
+    started: Timestamp,
+    weaknesses: Vec<String>,
+    store: RefCell<Store>,
+    lock: RefCell<Option<Arc<HashedPassphrase>>>,
+    /// How often the passphrase was wrong; held while one is tried, so that guessing at once is no faster.
+    failures: Mutex<u32>,
+    ready: RefCell<BTreeMap<(InstanceName, Option<u32>), Rc<Ready>>>,
+    clients: RefCell<Vec<(Roots, Arc<Client>)>>,
+    connections: Cell<usize>,
+    in_flight: Semaphore,
+    busy_until: Cell<Instant>,
+    quit: tokio::sync::Notify,
+}
+
+impl Server {
+    /// An agent that holds nothing yet. It can say what [`hardening`](super::hardening) did not achieve.
+    #[must_use]
+    pub fn new(resolve: Arc<Resolve>, clock: Clock, linger: Duration, weaknesses: Vec<String>) -> Rc<Self> {
+        Rc::new(Server {
+            resolve,
+            clock,
+            linger,
+            started: clock(),
+            weaknesses,
+            store: RefCell::default(),
+            lock: RefCell::default(),
+            failures: Mutex::new(0),
+            ready: RefCell::default(),
+            clients: RefCell::default(),
+            connections: Cell::new(0),
+            in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            busy_until: Cell::new(Instant::now()),
+            quit: tokio::sync::Notify::new(),
+        })
+    }
+
+    /// Serve until there is nothing to do, somebody says `quit`, or a signal ends it; then everything is wiped. SIGUSR1
+    /// wipes what is held and goes on. Calls `listening` once signals and sockets are in place.
+    ///
+    /// # Errors
+    /// The operating system gives no runtime or no signals.
+    pub fn run(
+        self: Rc<Self>,
+        [local, forwarded]: [StdListener; 2],
+        listening: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let tasks = tokio::task::LocalSet::new();
+        tasks.block_on(&runtime, async {
+            let [local, forwarded] = [listener(local)?, listener(forwarded)?];
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut user = signal(SignalKind::user_defined1())?;
+            listening()?;
+            self.note_activity();
+            loop {
+                tokio::select! {
+                    stream = local.accept() => self.admit(stream, Door::Local).await,
+                    stream = forwarded.accept() => self.admit(stream, Door::Forwarded).await,
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
+                    () = self.quit.notified() => break,
+                    _ = user.recv() => drop(self.store.borrow_mut().forget(&Forget::default())),
+                    () = tokio::time::sleep(self.until_next_look()) => self.store.borrow_mut().drop_expired(self.now()),
+                }
+                if self.has_nothing_to_do() {
+                    break;
+                }
+            }
+            self.store.borrow_mut().forget(&Forget::default());
+            Ok(())
+        })
+        // The tasks go with the runtime, and what they hold is wiped.
+    }
+
+    fn now(&self) -> Moment {
+        Moment { wall: (self.clock)(), monotonic: Instant::now() }
+    }
+
+    fn note_activity(&self) {
+        self.busy_until.set(Instant::now() + self.linger);
+    }
+
+    fn until_next_look(&self) -> Duration {
+        match self.store.borrow().next_expiry() {
+            Some(expiry) => Duration::try_from(expiry.duration_since((self.clock)())).unwrap_or_default().min(GLANCE),
+            None => self.busy_until.get().saturating_duration_since(Instant::now()).max(Duration::from_millis(10)),
+        }
+    }
+
+    fn has_nothing_to_do(&self) -> bool {
+        if self.store.borrow().next_expiry().is_some() || self.connections.get() > 0 {
+            self.note_activity();
+        }
+        Instant::now() >= self.busy_until.get()
+    }
+
+    async fn admit(self: &Rc<Self>, accepted: io::Result<(UnixStream, tokio::net::unix::SocketAddr)>, door: Door) {
+        let Ok((mut stream, _)) = accepted else {
+            // Out of file descriptors, most likely: those that are open will be closed.
+            tokio::time::sleep(FIRST_PAUSE).await;
+            return;
+        };
+        if !peer::is_same_user(&stream).unwrap_or(false) {
+            return;
+        }
+        if self.connections.get() >= MAX_CONNECTIONS {
+            let busy = Complaint::new(Code::Busy, "the agent has too many clients at once", "try again");
+            // Nobody waits for a client that does not read; a frame this short fits into an empty socket at once.
+            if let Ok(frame) = frame::encode(&Response::Error(busy)) {
+                let _ = stream.try_write(&frame);
+            }
+            return;
+        }
+        self.connections.set(self.connections.get() + 1);
+        let server = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            server.converse(&mut stream, door).await;
+            server.connections.set(server.connections.get() - 1);
+            server.note_activity();
+        });
+    }
+
+    /// One connection from its first frame to its last.
+    async fn converse(self: &Rc<Self>, stream: &mut UnixStream, door: Door) {
+        let (reader, mut writer) = stream.split();
+        let mut reader = BufReader::new(reader);
+        let mut greeted = false;
+        loop {
+            let Ok(body) = tokio::time::timeout(IDLE_TIME, frame::read(&mut reader)).await else { return };
+            let request = match body.and_then(|body| frame::decode::<Request>(&body)) {
+                Ok(request) => request,
+                Err(FrameError::Closed | FrameError::Io(_)) => return,
+                Err(error) => {
+                    let _ = frame::write(&mut writer, &malformed(&error.to_string())).await;
+                    return;
+                }
+            };
+            let response = match request {
+                Request::Hello(Hello { version: VERSION }) => {
+                    greeted = true;
+                    greeting()
+                }
+                Request::Hello(Hello { version }) => {
+                    let _ = frame::write(&mut writer, &other_version(version)).await;
+                    return;
+                }
+                _ if !greeted => {
+                    let _ = frame::write(&mut writer, &malformed("a connection begins with hello")).await;
+                    return;
+                }
+                request => {
+                    let answer = self.answer(request, door);
+                    // Whoever has gone needs no signature; one more request may wait behind this one.
+                    tokio::select! {
+                        answer = answer => answer,
+                        () = gone(&mut reader) => return,
+                    }
+                }
+            };
+            let ends = matches!(&response, Response::Error(Complaint { code: Code::Malformed, .. }));
+            if let Err(error) = frame::write(&mut writer, &response).await {
+                // Answers are bounded by what is asked, but for a log of long names.
+                if matches!(error, FrameError::Length(_)) {
+                    let _ = frame::write(&mut writer, &malformed("the answer would not fit into a frame")).await;
+                }
+                return;
+            }
+            if ends {
+                return;
+            }
+        }
+    }
+
+    async fn answer(&self, request: Request, door: Door) -> Response {
+        let refused = |complaint| Response::Error(complaint);
+        if door == Door::Forwarded && !matches!(request, Request::Sign(_)) {
+            return refused(forbidden("the forwarded socket signs, and does nothing else"));
+        }
+        if self.lock.borrow().is_some()
+            && !matches!(request, Request::Unlock(_) | Request::Forget(_) | Request::Quit(_))
+        {
+            return refused(locked());
+        }
+        match request {
+            Request::Hello(_) => greeting(),
+            Request::Sign(sign) => self.sign(sign, door).await.map_or_else(refused, Response::Signed),
+            Request::Login(login) => self.login(login).await.unwrap_or_else(refused),
+            Request::List(Nothing {}) => self.state(),
+            Request::Forget(which) => Response::Forgotten(self.store.borrow_mut().forget(&which)),
+            Request::Lock(lock) => self.lock(lock.passphrase).await.unwrap_or_else(refused),
+            Request::Unlock(lock) => self.unlock(lock.passphrase).await.unwrap_or_else(refused),
+            Request::Log(Nothing {}) => Response::Log(self.store.borrow().log()),
+            Request::Quit(Nothing {}) => {
+                self.store.borrow_mut().forget(&Forget::default());
+                self.quit.notify_one();
+                Response::Done(Nothing {})
+            }
+        }
+    }
+
+    async fn sign(&self, sign: Sign, door: Door) -> Result<Vec<Signature>, Complaint> {
+        let Sign { scope, rekor_version, payloads, context } = sign;
+        if !(1..=MAX_BATCH).contains(&payloads.len()) {
+            let problem = format!("{} payloads in one request; 1 to {MAX_BATCH} are allowed", payloads.len());
+            return Err(Complaint::new(Code::Malformed, problem, "ask again for fewer"));
+        }
+        let ready = self.ready(&scope, rekor_version, door).await?;
+        let found = self.store.borrow_mut().find(&scope, self.now());
+        let Found { credential, revocation: mut revoked } = found.map_err(|error| not_found(&scope, &error))?;
+        let session = Session::new(&ready.client, SIGNING_TIME);
+        let work = payloads.iter().map(|payload| async {
+            let _permit = self.in_flight.acquire().await.expect("the semaphore is never closed");
+            let payload = match payload {
+                SignedPayload::Digest(Hex32(digest)) => Payload::Embedded(*digest),
+                SignedPayload::Object(bytes) => Payload::LogOnly(&bytes.0),
+            };
+            ready.signer.sign_with(session, &credential, &payload).await
+        });
+        let signed: Vec<Signed> = tokio::select! {
+            signed = crate::sign::all(work) => signed.map_err(|error| {
+                Complaint::new(Code::Sign, error.to_string(), error.hint())
+            })?,
+            () = revoked.wait() => {
+                let hint = "sign again; a new login is needed";
+                return Err(Complaint::new(Code::Forgotten, "the credential was forgotten while it was signing", hint));
+            }
+        };
+        for (payload, signed) in payloads.iter().zip(&signed) {
+            let digest = match payload {
+                SignedPayload::Digest(digest) => *digest,
+                SignedPayload::Object(bytes) => Hex32(sha256(&bytes.0)),
+            };
+            let logged = Logged {
+                time: signed.signing_time,
+                identity: signed.identity.subject.clone(),
+                instance: scope.instance.clone(),
+                digest,
+                context: context.clone(),
+                log_indices: signed.log_indices.clone(),
+                forwarded: door == Door::Forwarded,
+            };
+            self.store.borrow_mut().record(&credential, logged);
+        }
+        let signature =
+            |Signed { armour, signing_time, log_indices, .. }| Signature { armour, signing_time, log_indices };
+        Ok(signed.into_iter().map(signature).collect())
+    }
+
+    async fn login(&self, login: Login) -> Result<Response, Complaint> {
+        let Login { scope, token } = login;
+        let refused = |error: &dyn std::fmt::Display, hint: &str| Complaint::new(Code::Login, error.to_string(), hint);
+        let ready = self.ready(&scope, None, Door::Local).await?;
+        let token = IdToken::parse(token.reveal()).map_err(|error| refused(&error, error.hint()))?;
+        if let Some(wanted) = scope.identity.as_deref().filter(|wanted| *wanted != token.subject().as_str()) {
+            let problem = format!("the token is for {}, and not for {wanted}", token.subject().as_str());
+            return Err(refused(&problem, "log in as the one who is expected"));
+        }
+        let session = Session::new(&ready.client, SIGNING_TIME);
+        let minted = ready.signer.mint(session, &token).await;
+        let credential = minted.map_err(|error| refused(&error, error.hint()))?;
+        let client_id = &ready.signer.instance().client_id;
+        let mut store = self.store.borrow_mut();
+        Ok(Response::Credential(store.add(credential, &token, &scope.instance, client_id, self.now())))
+    }
+
+    /// What the scope's instance means, checked to be what the client means by it.
+    async fn ready(&self, scope: &Scope, rekor_version: Option<u32>, door: Door) -> Result<Rc<Ready>, Complaint> {
+        let key = (scope.instance.clone(), rekor_version);
+        let known = self.ready.borrow().get(&key).cloned();
+        // A client on another machine has other files; it says which instance, and this machine says what that is.
+        let fits = |ready: &Ready| door == Door::Forwarded || ready.settings == scope.settings;
+        let fresh = |ready: &Rc<Ready>| ready.looked_up.elapsed() < DEFINITION_TIME && fits(ready);
+        let ready = match known.filter(fresh) {
+            Some(ready) => ready,
+            None => self.look_up(key).await?,
+        };
+        if door == Door::Forwarded && !ready.may_be_forwarded {
+            let problem = format!("the forwarded socket does not sign for the instance '{}'", scope.instance);
+            let allow =
+                format!("on the agent's machine: git config --global --add gitseal.forwardInstance {}", scope.instance);
+            return Err(Complaint::new(Code::Forbidden, problem, allow));
+        }
+        if !fits(&ready) {
+            let problem = format!("the agent's settings mean another '{}' than yours", scope.instance);
+            let hint = "it was started with other settings; 'gitseal agent stop' ends it, and the next signature starts another";
+            return Err(Complaint::new(Code::OtherSettings, problem, hint));
+        }
+        Ok(ready)
+    }
+
+    async fn look_up(&self, key: (InstanceName, Option<u32>)) -> Result<Rc<Ready>, Complaint> {
+        let resolve = Arc::clone(&self.resolve);
+        let (name, version) = key.clone();
+        // It reads files and may ask a TUF repository, on a runtime of its own.
+        let definition = tokio::task::spawn_blocking(move || resolve(&name, version)).await;
+        let Definition { instance, settings, server_roots, may_be_forwarded } = definition
+            .map_err(|_| Complaint::new(Code::Instance, "the instance cannot be looked up", "try again"))??;
+        let client = self.client(server_roots);
+        let signer = GitSigner::new(instance, self.clock);
+        let ready = Rc::new(Ready { signer, settings, may_be_forwarded, client, looked_up: Instant::now() });
+        let mut all = self.ready.borrow_mut();
+        if all.len() >= MAX_DEFINITIONS {
+            all.clear();
+        }
+        all.insert(key, Rc::clone(&ready));
+        Ok(ready)
+    }
+
+    /// The client that believes `roots`, with the connections that it has open.
+    fn client(&self, roots: Roots) -> Arc<Client> {
+        let mut clients = self.clients.borrow_mut();
+        if let Some((_, client)) = clients.iter().find(|(known, _)| *known == roots) {
+            return Arc::clone(client);
+        }
+        if clients.len() >= MAX_DEFINITIONS {
+            clients.clear();
+        }
+        let client = Arc::new(Client::new(roots.clone(), Limits::default()));
+        clients.push((roots, Arc::clone(&client)));
+        client
+    }
+
+    fn state(&self) -> Response {
+        let mut store = self.store.borrow_mut();
+        store.drop_expired(self.now());
+        let mut weaknesses = self.weaknesses.clone();
+        if store.may_be_swapped_out() {
+            weaknesses.push("keys may be written to swap space: no more memory can be locked (ulimit -l)".to_owned());
+        }
+        let credentials = store.list();
+        Response::Held(State { pid: std::process::id(), started: self.started, weaknesses, credentials })
+    }
+
+    async fn lock(&self, passphrase: Secret) -> Result<Response, Complaint> {
+        check_passphrase(&passphrase)?;
+        let hashed = tokio::task::spawn_blocking(move || HashedPassphrase::new(passphrase.reveal().as_bytes())).await;
+        let hashed =
+            hashed.map_err(|_| Complaint::new(Code::Passphrase, "the passphrase cannot be hashed", "try again"))?;
+        let mut lock = self.lock.borrow_mut();
+        if lock.is_some() {
+            return Err(locked());
+        }
+        *lock = Some(Arc::new(hashed));
+        Ok(Response::Done(Nothing {}))
+    }
+
+    async fn unlock(&self, passphrase: Secret) -> Result<Response, Complaint> {
+        check_passphrase(&passphrase)?;
+        let mut failures = self.failures.lock().await;
+        let Some(lock) = self.lock.borrow().clone() else {
+            return Err(Complaint::new(Code::NotLocked, "the agent is not locked", "there is nothing to do"));
+        };
+        let matches = tokio::task::spawn_blocking(move || lock.matches(passphrase.reveal().as_bytes())).await;
+        if matches.unwrap_or(false) {
+            *failures = 0;
+            *self.lock.borrow_mut() = None;
+            return Ok(Response::Done(Nothing {}));
+        }
+        tokio::time::sleep((FIRST_PAUSE * 2_u32.pow((*failures).min(8))).min(MAX_PAUSE)).await;
+        *failures = failures.saturating_add(1);
+        let hint = "try again; 'gitseal agent stop' ends it with all that it holds";
+        Err(Complaint::new(Code::Passphrase, "this is not the passphrase", hint))
+    }
+}
+
+fn listener(listener: StdListener) -> io::Result<UnixListener> {
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
+}
+
+/// Until the other side has closed the connection; never, if it sends something first.
+async fn gone(reader: &mut (impl tokio::io::AsyncBufRead + Unpin)) {
+    match reader.fill_buf().await {
+        Ok([]) | Err(_) => {}
+        Ok(_) => std::future::pending().await,
+    }
+}
+
+fn greeting() -> Response {
+    let agent = concat!("gitseal ", env!("CARGO_PKG_VERSION")).to_owned();
+    Response::Hello(Greeting { version: VERSION, agent, pid: std::process::id() })
+}
+
+fn malformed(problem: &str) -> Response {
+    let hint = "see gitseal-protocol(7) for what the agent understands";
+    Response::Error(Complaint::new(Code::Malformed, problem, hint))
+}
+
+fn other_version(version: u32) -> Response {
+    let problem = format!("version {version} of the protocol was asked for; this agent speaks version {VERSION}");
+    let hint = "'gitseal agent stop' ends it, and the next signature starts one of your own version";
+    Response::Error(Complaint::new(Code::Version, problem, hint))
+}
+
+fn forbidden(problem: &str) -> Complaint {
+    Complaint::new(Code::Forbidden, problem, "ask on the machine where the agent runs")
+}
+
+fn locked() -> Complaint {
+    Complaint::new(Code::Locked, "the agent is locked", "'gitseal agent unlock' asks for the passphrase")
+}
+
+fn check_passphrase(passphrase: &Secret) -> Result<(), Complaint> {
+    if (1..=MAX_PASSPHRASE_LEN).contains(&passphrase.reveal().len()) {
+        return Ok(());
+    }
+    let problem = format!("a passphrase has 1 to {MAX_PASSPHRASE_LEN} bytes");
+    Err(Complaint::new(Code::Passphrase, problem, "choose another one"))
+}
+
+fn not_found(scope: &Scope, error: &NotFound) -> Complaint {
+    match error {
+        NotFound::Nobody => {
+            let who = scope.identity.as_ref().map(|identity| format!(" of {identity}")).unwrap_or_default();
+            let problem = format!("the agent holds no credential{who} for the instance '{}'", scope.instance);
+            Complaint::new(Code::NoCredential, problem, "log in on the agent's machine with 'gitseal login'")
+        }
+        NotFound::Several(people) => {
+            let people: Vec<&str> = people.iter().map(String::as_str).collect();
+            let problem = format!("the agent holds credentials of {}", people.join(" and "));
+            let hint = "say who signs: git config gitseal.identity ADDRESS; or 'gitseal agent forget' the others";
+            Complaint::new(Code::Ambiguous, problem, hint)
+        }
+    }
+}
