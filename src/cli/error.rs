@@ -10,6 +10,7 @@ use super::gpg_arguments::ArgumentError;
 use super::instance::store::StoreError;
 use super::settings::SettingsError;
 use super::streams::Streams;
+use super::terminal::TerminalError;
 use super::trust_cache::CacheError;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
@@ -81,6 +82,9 @@ pub enum CliError {
         /// What it should have.
         wanted: String,
     },
+    /// A person could not be asked, or gave no answer.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
     /// The expected identities.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -205,7 +209,9 @@ impl CliError {
             CliError::Update(_) => Exit::Bad,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
             CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
-            CliError::Io { .. } | CliError::Git { .. } | CliError::OutputClosed => Exit::Internal,
+            CliError::Io { .. } | CliError::Terminal(_) | CliError::Git { .. } | CliError::OutputClosed => {
+                Exit::Internal
+            }
             _ => Exit::Usage,
         }
     }

@@ -25,6 +25,7 @@ pub mod shell;
 pub mod signing;
 pub mod status;
 pub mod streams;
+pub mod terminal;
 pub mod trust_cache;
 pub mod whole_file;
 pub mod world;

@@ -12,6 +12,8 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use super::terminal;
+
 /// Where messages for people go.
 pub struct Streams {
     people: Box<dyn Write>,
@@ -109,13 +111,10 @@ pub(super) fn colour_wanted(is_terminal: bool) -> bool {
     is_terminal && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// The terminal of this session, unless git was told to leave it alone (`GIT_TERMINAL_PROMPT=0`).
+/// The terminal of this session, to write on.
 fn controlling_terminal() -> Option<File> {
-    let prompt = std::env::var_os("GIT_TERMINAL_PROMPT");
-    let forbidden =
-        prompt.is_some_and(|value| crate::repo::config::parse_boolean(Some(value.as_encoded_bytes())) == Some(false));
     let device = if cfg!(windows) { "CONOUT$" } else { "/dev/tty" };
-    if forbidden { None } else { File::options().write(true).open(device).ok() }
+    if terminal::is_allowed() { File::options().write(true).open(device).ok() } else { None }
 }
 
 /// `text` with every character that a terminal might act on, or that reorders or hides others, spelled out as
