@@ -20,6 +20,7 @@ mod sandbox;
 mod script;
 mod sign;
 mod splice;
+mod terminal;
 mod times;
 mod tuf;
 mod verifier;
