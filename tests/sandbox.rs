@@ -463,6 +463,52 @@ fn a_certificate_is_for_whoever_holds_the_key_and_a_token_of_this_issuer() {
     assert_eq!(identity.subject, "https://ci.example/job@refs/heads/main");
 }
 
+#[test]
+fn certificates_and_tokens_live_as_long_as_they_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path(), &["--certificate-lifetime", "7", "--token-lifetime", "30"]);
+    let lifetime = |token: &str| {
+        let claims = claims(token);
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap()
+    };
+    let device = server.form("/oidc/device/code", &[("client_id", "sigstore")]).json();
+    let grant = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
+        ("device_code", device["device_code"].as_str().unwrap()),
+    ];
+    server.form("/oidc/token", &grant);
+    let login = server.form("/oidc/token", &grant).json();
+    assert_eq!((lifetime(login["id_token"].as_str().unwrap()), &login["expires_in"]), (30, &json!(30)));
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", login["refresh_token"].as_str().unwrap())];
+    assert_eq!(lifetime(server.form("/oidc/token", &refresh).json()["id_token"].as_str().unwrap()), 30);
+    assert_eq!(lifetime(server.get("/token").text()), 30);
+    assert_eq!(lifetime(server.get("/token?lifetime=60").text()), 60);
+
+    let key = EphemeralKey::generate();
+    let request = json!({
+        "credentials": { "oidcIdentityToken": login["id_token"] },
+        "publicKeyRequest": {
+            "publicKey": { "content": pem::encode("PUBLIC KEY", key.public_key().spki_der()) },
+            "proofOfPossession": Base64::encode_string(&key.sign(b"dev@example.com")),
+        },
+    });
+    let answer = server.post("/api/v2/signingCert", &request).json();
+    let chain = &answer["signedCertificateEmbeddedSct"]["chain"]["certificates"];
+    let leaf = Certificate::from_pem_chain(chain[0].as_str().unwrap()).unwrap().remove(0);
+    assert_eq!(leaf.not_after().duration_since(leaf.not_before()).as_secs(), 7);
+}
+
+#[test]
+fn a_lifetime_has_a_second_at_least_and_a_day_at_most() {
+    for option in ["--certificate-lifetime", "--token-lifetime"] {
+        for seconds in ["0", "-1", "86401", "ten"] {
+            let argument = format!("{option}={seconds}");
+            let refused = gitseal(&["sandbox", "run", &argument, "--", "true"]).output().unwrap();
+            assert_eq!(refused.status.code(), Some(2), "{argument}");
+        }
+    }
+}
+
 /// sigstore-js asks for a timestamp in JSON, as Sigstore's own authority lets it.
 #[test]
 fn a_timestamp_can_be_asked_for_in_json() {

@@ -27,8 +27,8 @@ use crate::format::issue::{
 };
 use crate::format::{jws, pem};
 
-/// How long a leaf is valid: as long as Fulcio's.
-const LEAF_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+/// How long a leaf is valid unless told otherwise: as long as Fulcio's.
+pub(super) const CERTIFICATE_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// How far the clocks of issuer and authority may differ: not at all, they are one, but a token's second is whole.
 const CLOCK_LEEWAY_SECS: i64 = 5;
 /// How long the authorities of a sandbox are valid.
@@ -41,6 +41,7 @@ pub(super) struct Fulcio {
     ct_key: ServiceKey,
     /// Intermediate first, root last, in DER.
     chain: Vec<Vec<u8>>,
+    certificate_lifetime: SignedDuration,
 }
 
 /// Why the authority cannot start or issue.
@@ -67,7 +68,12 @@ pub(super) fn serial() -> [u8; 20] {
 }
 
 impl Fulcio {
-    pub(super) fn open(folder: &Folder, start: Timestamp) -> Result<Self, FulcioError> {
+    /// The keys of `folder`, valid from `start`; a leaf lives for `certificate_lifetime`.
+    pub(super) fn open(
+        folder: &Folder,
+        start: Timestamp,
+        certificate_lifetime: SignedDuration,
+    ) -> Result<Self, FulcioError> {
         let root_key = folder.key("fulcio-root", KeyKind::EcdsaP384)?;
         let intermediate_key = folder.key("fulcio-intermediate", KeyKind::EcdsaP384)?;
         let intermediate_name = name("fulcio intermediate");
@@ -80,7 +86,8 @@ impl Fulcio {
             root.intermediate(&intermediate_name, &subject)
         })?;
         let ct_key = folder.key("ct-log", KeyKind::EcdsaP256)?;
-        Ok(Fulcio { intermediate_name, intermediate_key, ct_key, chain: vec![intermediate_der, root_der] })
+        let chain = vec![intermediate_der, root_der];
+        Ok(Fulcio { intermediate_name, intermediate_key, ct_key, chain, certificate_lifetime })
     }
 
     /// Intermediate and root, in DER.
@@ -103,7 +110,7 @@ impl Fulcio {
     ) -> Result<Vec<u8>, IssueError> {
         let authority = Authority { name: &self.intermediate_name, key: signers.authority };
         let not_before = Timestamp::from_second(now.as_second()).unwrap_or(now);
-        let validity = Validity { not_before, not_after: not_before + LEAF_LIFETIME };
+        let validity = Validity { not_before, not_after: not_before + self.certificate_lifetime };
         let subject = Subject { serial: serial(), validity, public_key };
         authority.fulcio_leaf(&subject, name, oidc_issuer)?.logged_by(signers.ct_log, now)
     }

@@ -36,6 +36,6 @@ pub use folder::FolderError;
 pub use fulcio::FulcioError;
 pub use journal::JournalError;
 pub use log::LogError;
-pub use oidc::AUDIENCE;
+pub use oidc::{AUDIENCE, MAX_LIFETIME};
 pub use rekor_v1::{FIRST_INDEX, RekorError};
 pub use server::{DEFAULT_IDENTITY, Options, RekorVersion, Running, Sandbox, SandboxError};

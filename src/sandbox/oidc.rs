@@ -25,10 +25,10 @@ use crate::format::jws;
 
 /// The audience that Fulcio asks for, and the client id that Sigstore's programs use.
 pub const AUDIENCE: &str = "sigstore";
-/// How long an identity token is good for, unless more is asked for.
-const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
-/// What may be asked for at most.
-const MAX_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
+/// How long an identity token is good for, unless told otherwise.
+pub(super) const TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+/// What may be asked for at most, of a token and of a certificate: as long as anybody works in a sandbox.
+pub const MAX_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 /// How long a code may wait to be redeemed.
 const CODE_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
 /// How long a refresh token is good for.
@@ -46,6 +46,8 @@ pub(super) struct Oidc {
     issuer: String,
     key: ServiceKey,
     identity: String,
+    /// How long the tokens of a login are good for.
+    token_lifetime: SignedDuration,
     grants: Mutex<HashMap<String, Grant>>,
 }
 
@@ -79,8 +81,8 @@ impl IntoResponse for OAuthError {
 }
 
 impl Oidc {
-    pub(super) fn new(issuer: String, key: ServiceKey, identity: String) -> Self {
-        Oidc { issuer, key, identity, grants: Mutex::new(HashMap::new()) }
+    pub(super) fn new(issuer: String, key: ServiceKey, identity: String, token_lifetime: SignedDuration) -> Self {
+        Oidc { issuer, key, identity, token_lifetime, grants: Mutex::new(HashMap::new()) }
     }
 
     /// The URL that tokens name.
@@ -142,7 +144,8 @@ impl Oidc {
     }
 
     fn answer(&self, grant: &Grant, now: Timestamp, key: &dyn Keypair) -> Response {
-        let id_token = self.sign(&grant.identity, &grant.client_id, grant.nonce.as_deref(), TOKEN_LIFETIME, now, key);
+        let lifetime = self.token_lifetime;
+        let id_token = self.sign(&grant.identity, &grant.client_id, grant.nonce.as_deref(), lifetime, now, key);
         let refresh = Grant {
             kind: GrantKind::Refresh,
             challenge: None,
@@ -152,7 +155,7 @@ impl Oidc {
         };
         let body = json!({
             "access_token": Base64Url::encode_string(&random::bytes::<24>()), "token_type": "Bearer",
-            "expires_in": TOKEN_LIFETIME.as_secs(), "id_token": id_token, "refresh_token": self.grant(refresh),
+            "expires_in": lifetime.as_secs(), "id_token": id_token, "refresh_token": self.grant(refresh),
         });
         ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
     }
@@ -348,7 +351,7 @@ async fn plain_token(State(services): State<Arc<Services>>, Parameters(request):
     let audience = request.audience.as_deref().unwrap_or(AUDIENCE);
     // Negative lifetimes are allowed: somebody has to hand out expired tokens.
     let lifetime =
-        request.lifetime.map_or(TOKEN_LIFETIME, SignedDuration::from_secs).clamp(-MAX_LIFETIME, MAX_LIFETIME);
+        request.lifetime.map_or(oidc.token_lifetime, SignedDuration::from_secs).clamp(-MAX_LIFETIME, MAX_LIFETIME);
     if services.faults.strikes(Service::Oidc, Fault::WrongKey) {
         return oidc.sign(&identity, audience, None, lifetime, Timestamp::now(), &EphemeralKey::generate());
     }

@@ -23,8 +23,8 @@ use super::documents::{Documents, Parties};
 use super::environment::{self, Variable};
 use super::faults::{self, Fault, Faults, Rule, Service};
 use super::folder::{Folder, FolderError};
-use super::fulcio::{Fulcio, FulcioError};
-use super::oidc::{AUDIENCE, Oidc};
+use super::fulcio::{CERTIFICATE_LIFETIME, Fulcio, FulcioError};
+use super::oidc::{AUDIENCE, Oidc, TOKEN_LIFETIME};
 use super::operator::{Operator, Seat};
 use super::rekor_v1::RekorError;
 use super::reply::{Body, Refusal};
@@ -65,6 +65,10 @@ pub struct Options {
     pub identity: String,
     /// Which log the signing config names.
     pub rekor: RekorVersion,
+    /// How long a certificate is valid.
+    pub certificate_lifetime: SignedDuration,
+    /// How long the identity token of a login is good for, and one that is asked for without a lifetime.
+    pub token_lifetime: SignedDuration,
     /// What goes wrong from the start.
     pub faults: Vec<Rule>,
 }
@@ -75,6 +79,8 @@ impl Default for Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             identity: DEFAULT_IDENTITY.to_owned(),
             rekor: RekorVersion::default(),
+            certificate_lifetime: CERTIFICATE_LIFETIME,
+            token_lifetime: TOKEN_LIFETIME,
             faults: Vec::new(),
         }
     }
@@ -147,8 +153,8 @@ impl Sandbox {
         let base = format!("http://{address}");
         let host = address.ip().to_string();
         let oidc_key = folder.key("oidc", KeyKind::EcdsaP256)?;
-        let oidc = Oidc::new(format!("{base}/oidc"), oidc_key, options.identity.clone());
-        let fulcio = Fulcio::open(&folder, start)?;
+        let oidc = Oidc::new(format!("{base}/oidc"), oidc_key, options.identity.clone(), options.token_lifetime);
+        let fulcio = Fulcio::open(&folder, start, options.certificate_lifetime)?;
         let faults = Arc::new(Faults::new(options.faults));
         let operator = |seat, base| Operator::open(&folder, seat, base, &host, start, Arc::clone(&faults));
         let first = operator(Seat::First, base.clone())?;

@@ -7,14 +7,18 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
+use clap::builder::RangedI64ValueParser;
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::SignedDuration;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::exit::Exit;
 use crate::cli::streams::Streams;
 use crate::sandbox::faults::Rule;
-use crate::sandbox::{DEFAULT_IDENTITY, FolderError, Options, RekorVersion, Running, Sandbox, SandboxError};
+use crate::sandbox::{
+    DEFAULT_IDENTITY, FolderError, MAX_LIFETIME, Options, RekorVersion, Running, Sandbox, SandboxError,
+};
 
 /// What a shell answers for a command that it cannot find, and for one that it cannot run.
 const NOT_FOUND: u8 = 127;
@@ -69,6 +73,12 @@ struct Behaviour {
     /// Which log the signing config names; 2 brings the timestamp authority with it.
     #[arg(long, value_name = "1|2", value_enum, default_value = "1")]
     rekor_version: Rekor,
+    /// How long a certificate is valid, so that one may be waited out.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = lifetime())]
+    certificate_lifetime: i64,
+    /// How long the identity token of a login is good for.
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = lifetime())]
+    token_lifetime: i64,
     /// Misbehave: NAME[@SERVICE][=SECONDS][*TIMES]; may be given several times.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Rule>,
@@ -82,13 +92,25 @@ enum Rekor {
     V2,
 }
 
+/// A second at least, for what is over when it begins was never valid.
+fn lifetime() -> RangedI64ValueParser<i64> {
+    RangedI64ValueParser::new().range(1..=MAX_LIFETIME.as_secs())
+}
+
 impl Behaviour {
     fn options(self) -> Options {
         let rekor = match self.rekor_version {
             Rekor::V1 => RekorVersion::V1,
             Rekor::V2 => RekorVersion::V2,
         };
-        Options { identity: self.identity, rekor, faults: self.faults, ..Options::default() }
+        Options {
+            identity: self.identity,
+            rekor,
+            certificate_lifetime: SignedDuration::from_secs(self.certificate_lifetime),
+            token_lifetime: SignedDuration::from_secs(self.token_lifetime),
+            faults: self.faults,
+            ..Options::default()
+        }
     }
 }
 
