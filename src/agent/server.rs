@@ -77,6 +77,9 @@ enum Door {
     Forwarded,
 }
 
+/// An instance's name, and the version of its log's interface that is wanted.
+type Meant = (InstanceName, Option<u32>);
+
 /// A definition in use: what can be kept of it from one signature to the next.
 struct Ready {
     signer: GitSigner<'static>,
@@ -98,7 +101,7 @@ pub struct Server {
     lock: RefCell<Option<Arc<HashedPassphrase>>>,
     /// How often the passphrase was wrong; held while one is tried, so that guessing at once is no faster.
     failures: Mutex<u32>,
-    ready: RefCell<BTreeMap<(InstanceName, Option<u32>), Rc<Ready>>>,
+    ready: RefCell<BTreeMap<Meant, Rc<Ready>>>,
     clients: RefCell<Vec<(Roots, Arc<Client>)>>,
     connections: Cell<usize>,
     in_flight: Semaphore,
@@ -383,7 +386,7 @@ impl Server {
         Ok(ready)
     }
 
-    async fn look_up(&self, key: (InstanceName, Option<u32>)) -> Result<Rc<Ready>, Complaint> {
+    async fn look_up(&self, key: Meant) -> Result<Rc<Ready>, Complaint> {
         let resolve = Arc::clone(&self.resolve);
         let (name, version) = key.clone();
         // It reads files and may ask a TUF repository, on a runtime of its own.

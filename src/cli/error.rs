@@ -12,6 +12,7 @@ use super::settings::SettingsError;
 use super::streams::Streams;
 use super::terminal::TerminalError;
 use super::trust_cache::CacheError;
+use crate::agent::ClientError;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
 use crate::service::look_up::LookUpError;
@@ -108,6 +109,12 @@ pub enum CliError {
     /// Nothing was signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The agent, or what it says.
+    #[error(transparent)]
+    Agent(#[from] ClientError),
+    /// The agent's process.
+    #[error("the agent does not start: {0}")]
+    AgentStart(String),
     /// The cache of a TUF repository.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -190,6 +197,10 @@ impl CliError {
             CliError::Token(error) => Some(error.hint().to_owned()),
             CliError::Sign(error) => Some(error.hint().to_owned()),
             CliError::LookUp(error) => Some(error.hint().to_owned()),
+            CliError::Agent(error) => Some(error.hint().to_owned()),
+            CliError::AgentStart(_) => Some(
+                "'gitseal agent start --foreground' shows more; gitseal.agent=off signs without an agent".into(),
+            ),
             CliError::Cache(_) => Some("'gitseal trust update' fetches it anew; without a network, 'gitseal trust import' takes a file".into()),
             CliError::Update(error) => Some(error.hint().to_owned()),
             CliError::NoEntity { refusal, .. } => refusal.reason.hint().map(str::to_owned),
@@ -206,7 +217,8 @@ impl CliError {
             CliError::Repo(RepoError::Misnamed { .. }) | CliError::TooLarge { .. } => Exit::Bad,
             CliError::Checksum { .. } => Exit::Bad,
             CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
-            CliError::Update(_) => Exit::Bad,
+            CliError::Update(_) | CliError::Agent(ClientError::Refused(_)) => Exit::Bad,
+            CliError::Agent(_) | CliError::AgentStart(_) => Exit::Undecided,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
             CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
             CliError::Io { .. } | CliError::Terminal(_) | CliError::Git { .. } | CliError::OutputClosed => {

@@ -52,7 +52,8 @@ fn make_signature(
 ) -> Result<(), CliError> {
     let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
     let world = World::read(streams)?;
-    let signed = signing::sign(&world.settings, &payload, streams)?;
+    let repository = world.repository.as_ref().map(|repository| repository.work_tree().unwrap_or(repository.git_dir()));
+    let signed = signing::sign(&world.settings, &payload, repository, streams)?;
     match encoding {
         Encoding::Armor => output::bytes(signed.armour.as_bytes())?,
         Encoding::Binary => {

@@ -36,7 +36,8 @@ fn options(page: &str) -> BTreeSet<String> {
 
 fn long_options(command: &clap::Command) -> BTreeSet<String> {
     let long = |argument: &clap::Arg| argument.get_long().map(|long| format!("--{long}"));
-    let mut options: BTreeSet<String> = command.get_arguments().filter_map(long).collect();
+    let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
+    let mut options: BTreeSet<String> = shown.filter_map(long).collect();
     for command in command.get_subcommands() {
         options.extend(long_options(command));
     }
@@ -54,7 +55,7 @@ fn every_command_and_option_has_its_paragraph() {
         }
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
-            "doctor" | "verify" | "sandbox" | "instance" | "trust" => page(&format!("gitseal-{name}.1")),
+            "agent" | "doctor" | "verify" | "sandbox" | "instance" | "trust" => page(&format!("gitseal-{name}.1")),
             _ => {
                 let from = main.find(&format!(".Ss gitseal {name}")).unwrap();
                 let rest = &main[from + 1..];

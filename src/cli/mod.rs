@@ -4,6 +4,7 @@
 //! command line that opens with an option is git's and goes to [`gpg`], which is kept short: git waits for it at every
 //! commit that `git log --show-signature` shows. Everything else is a person's and goes to [`commands`].
 
+pub mod agent;
 pub mod commands;
 pub mod config_file;
 pub mod doctor;

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::agent;
+use super::agent::sign::Wanted;
 use super::error::CliError;
 use super::input;
 use super::instance::tuf::{Renewal, TufInstance};
@@ -22,31 +24,59 @@ use crate::trust::instance::CLIENT_ID;
 /// Where workloads find a token that their platform puts there, as cosign and gitsign know it.
 const AMBIENT_TOKEN_FILE: &str = "/var/run/sigstore/cosign/oidc-token";
 
-/// Sign `payload` as `settings` say.
+/// Sign `payload` as `settings` say, through the agent or in this process.
 ///
 /// # Errors
 /// There is no token, or no signature: then nothing at all has been made that git could take for one.
-pub fn sign(settings: &Settings, payload: &[u8], streams: &mut Streams) -> Result<Signed, CliError> {
-    let token = token(&settings.token)?;
-    renew(settings, streams)?;
-    let instance = instance(settings)?;
+pub fn sign(
+    settings: &Settings,
+    payload: &[u8],
+    repository: Option<&Path>,
+    streams: &mut Streams,
+) -> Result<Signed, CliError> {
+    let mut tokens = Tokens::new(&settings.token)?;
     let committer = if settings.match_committer { Some(committer(payload)?) } else { None };
-    if let (Some(committer), TokenSubject::Email(email)) = (&committer, token.subject()) {
+    if let (Some(committer), Some(TokenSubject::Email(email))) = (&committer, tokens.subject()) {
         // Known before the token travels; the name of a workload is not, its authority makes it up.
         match_committer(committer, email)?;
     }
-    let client = Client::new(settings.server_roots(), Limits::default());
-    let clock = Timestamp::now;
-    let signer = GitSigner::new(instance, &clock);
-    let signed = signer.sign(Session::new(&client, SIGNING_TIME), &token, &as_wanted(settings, payload))?;
+    let wanted = Wanted {
+        payload: as_wanted(settings, payload),
+        identity: tokens.subject().map(|subject| subject.as_str().to_owned()).or_else(|| settings.identity.clone()),
+        issuer: tokens.issuer().or_else(|| settings.pieces.issuer.clone()),
+        context: agent::sign::context(payload, repository),
+    };
+    let signed = match agent::sign::sign(settings, &wanted, &mut tokens, streams)? {
+        Some(signed) => signed,
+        None => sign_here(settings, &wanted.payload, &mut tokens, streams)?,
+    };
     if let Some(committer) = committer {
         match_committer(&committer, &signed.identity.subject)?;
     }
     Ok(signed)
 }
 
+/// In this process: a key for this one signature.
+fn sign_here(
+    settings: &Settings,
+    payload: &Payload<'_>,
+    tokens: &mut Tokens<'_>,
+    streams: &mut Streams,
+) -> Result<Signed, CliError> {
+    let token = tokens.obtain(streams)?;
+    renew(settings, streams)?;
+    let instance = instance(settings)?;
+    let client = Client::new(settings.server_roots(), Limits::default());
+    let clock = Timestamp::now;
+    let signer = GitSigner::new(instance, &clock);
+    Ok(signer.sign(Session::new(&client, SIGNING_TIME), token, payload)?)
+}
+
 /// Fetch what is in force if what is believed soon expires: signing has the network, verifying has not.
-fn renew(settings: &Settings, streams: &mut Streams) -> Result<(), CliError> {
+///
+/// # Errors
+/// What is kept cannot be used.
+pub fn renew(settings: &Settings, streams: &mut Streams) -> Result<(), CliError> {
     if settings.need_no_instance() {
         return Ok(());
     }
@@ -104,6 +134,56 @@ pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
 pub fn client_id(settings: &Settings, now: Timestamp) -> String {
     let chosen = || Choice::new(settings, now).signing_config().map_or(CLIENT_ID.to_owned(), |chosen| chosen.client_id);
     settings.client_id.clone().unwrap_or_else(chosen)
+}
+
+/// The token of this run: one that was given is known from the start, another is got when it is needed.
+pub struct Tokens<'a> {
+    sources: &'a TokenSources,
+    token: Option<IdToken>,
+}
+
+impl<'a> Tokens<'a> {
+    /// Look at what is given.
+    ///
+    /// # Errors
+    /// A token is given that is none.
+    pub fn new(sources: &'a TokenSources) -> Result<Self, CliError> {
+        let token = match token(sources) {
+            Ok(token) => Some(token),
+            Err(CliError::NoToken) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Tokens { sources, token })
+    }
+
+    /// Whom the token is about, if there is one.
+    #[must_use]
+    pub fn subject(&self) -> Option<&TokenSubject> {
+        self.token.as_ref().map(IdToken::subject)
+    }
+
+    /// Who has issued it, if there is one.
+    #[must_use]
+    pub fn issuer(&self) -> Option<String> {
+        self.token.as_ref().and_then(|token| token.issuers().next()).map(str::to_owned)
+    }
+
+    /// Whether it comes from a machine's platform, and not from a person or their settings.
+    #[must_use]
+    pub fn are_a_machines(&self) -> bool {
+        false
+    }
+
+    /// The token.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn obtain(&mut self, _streams: &mut Streams) -> Result<&IdToken, CliError> {
+        if self.token.is_none() {
+            self.token = Some(token(self.sources)?);
+        }
+        Ok(self.token.as_ref().expect("it was just put there"))
+    }
 }
 
 /// Where the token to sign with is.

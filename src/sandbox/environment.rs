@@ -4,6 +4,9 @@ use std::path::Path;
 
 use super::server::RekorVersion;
 
+/// Where the sandbox's agent lives, in its folder.
+pub const AGENT_DIRECTORY: &str = "agent";
+
 /// A variable and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
@@ -22,6 +25,8 @@ pub(super) fn variables(folder: &Path, base: &str, issuer: &str, rekor: RekorVer
         ("GITSEAL_TRUSTED_ROOT", file("trusted_root.json")),
         ("GITSEAL_SIGNING_CONFIG", file("signing_config.json")),
         ("GITSEAL_ID_TOKEN_FILE", file("id-token")),
+        // An agent of its own: credentials of the sandbox are nothing to keep beside real ones.
+        ("GITSEAL_AGENT_DIR", file(AGENT_DIRECTORY)),
         ("GITSIGN_FULCIO_URL", base.to_owned()),
         ("GITSIGN_REKOR_URL", base.to_owned()),
         ("GITSIGN_OIDC_ISSUER", issuer.to_owned()),

@@ -31,7 +31,7 @@ mod server;
 mod tsa;
 mod tuf;
 
-pub use environment::Variable;
+pub use environment::{AGENT_DIRECTORY, Variable};
 pub use folder::FolderError;
 pub use fulcio::FulcioError;
 pub use journal::JournalError;

@@ -56,7 +56,7 @@ impl Fulcio {
     ) -> Result<Issued, ServiceError> {
         let content = pem::encode("PUBLIC KEY", key.public_key().spki_der());
         let body = SigningCertRequest {
-            credentials: Credentials { oidc_identity_token: token.secret() },
+            credentials: Credentials { oidc_identity_token: token.reveal() },
             public_key_request: PublicKeyRequest {
                 public_key: PublicKeyJson { algorithm: "ECDSA", content: &content },
                 // Without this anyone who saw the token could have a key of somebody else certified.

@@ -176,8 +176,9 @@ impl IdToken {
         self.expires
     }
 
-    /// The token itself, for the one request that exchanges it.
-    pub(super) fn secret(&self) -> &str {
+    /// The token itself, for the one request that exchanges it, or for the agent that makes that request.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
         &self.raw
     }
 }

@@ -1,5 +1,6 @@
 //! The commands for people: one file each, and the command line that names them.
 
+pub mod agent;
 pub mod doctor;
 pub mod init;
 pub mod instance;
@@ -40,6 +41,8 @@ pub struct CommandLine {
 /// What people ask for.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Log in once: the agent holds what signs for ten minutes, and never gives a key away.
+    Agent(agent::AgentArgs),
     /// Look at the whole setup, and name each fault with the command that mends it.
     Doctor(doctor::Doctor),
     /// Make git sign with gitseal, or undo that.
@@ -76,6 +79,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         }
     };
     let outcome = match line.command {
+        Command::Agent(agent) => agent.run(&mut streams),
         Command::Doctor(doctor) => doctor.run(),
         Command::Init(init) => init.run(),
         #[cfg(feature = "sandbox")]

@@ -13,11 +13,12 @@ use jiff::SignedDuration;
 use tokio::process::Child;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::agent;
 use crate::cli::exit::Exit;
 use crate::cli::streams::Streams;
 use crate::sandbox::faults::Rule;
 use crate::sandbox::{
-    DEFAULT_IDENTITY, FolderError, MAX_LIFETIME, Options, RekorVersion, Running, Sandbox, SandboxError,
+    AGENT_DIRECTORY, DEFAULT_IDENTITY, FolderError, MAX_LIFETIME, Options, RekorVersion, Running, Sandbox, SandboxError,
 };
 
 /// What a shell answers for a command that it cannot find, and for one that it cannot run.
@@ -187,6 +188,7 @@ impl Serve {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        agent::end(&self.dir.join(AGENT_DIRECTORY));
         Ok(Exit::Good.into())
     }
 }
@@ -228,6 +230,7 @@ impl Run {
             Ok(mut child) => signals.wait_for(&mut child).await.map_err(RunError::io("wait for the command")),
             Err(error) => Err(error),
         };
+        agent::end(&dir.join(AGENT_DIRECTORY));
         drop(running);
         if let Some(temporary) = temporary {
             temporary.close().map_err(RunError::io("remove the temporary folder"))?;

@@ -63,7 +63,8 @@ pub struct ChosenConfig {
 
 /// The TUF repository of cosign's variables, where nothing of gitseal's own and no key that stands alone says whom to
 /// believe.
-fn mirror(settings: &Settings) -> Option<&TufMirror> {
+#[must_use]
+pub fn mirror(settings: &Settings) -> Option<&TufMirror> {
     let Settings { instance, trusted_root, signing_config, pieces, tuf_mirror, .. } = settings;
     let said = instance.is_some() || trusted_root.is_some() || signing_config.is_some() || pieces::any_key(pieces);
     tuf_mirror.as_ref().filter(|_| !said)

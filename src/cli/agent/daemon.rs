@@ -1,0 +1,136 @@
+//! The agent's process: takes its place, hardens itself, and says what instances mean by its user's own settings.
+
+use std::io::{self, Write as _};
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use listenfd::ListenFd;
+use rustix::fs::Mode;
+
+use super::{digest_of, place};
+use crate::agent::protocol::{Code, Complaint};
+use crate::agent::{Definition, Place, PlaceError, Server, hardening};
+use crate::cli::error::CliError;
+use crate::cli::settings::{Selected, Settings};
+use crate::cli::signing;
+use crate::cli::streams::Streams;
+use crate::repo::Config;
+use crate::trust::InstanceName;
+
+/// What the process that waits for the agent reads once it can connect.
+pub const READY: &str = "ready";
+/// What it reads when another agent has won.
+pub const TAKEN: &str = "taken";
+
+/// How the agent's process relates to the one that started it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ties {
+    /// It is watched: by a person, or by systemd or launchd.
+    Watched,
+    /// It goes its own way: a session of its own, and nothing said after it is ready.
+    Detached,
+}
+
+/// Be the agent, until it ends.
+///
+/// # Errors
+/// There is one already, its place cannot be used, or the system gives no sockets.
+pub fn run(settings: &Settings, linger: Duration, ties: Ties) -> Result<(), CliError> {
+    let weaknesses = hardening::harden();
+    if ties == Ties::Detached {
+        // Ctrl-C in the terminal of whoever started it is not meant for it. It fails for the leader of a group alone.
+        let _ = rustix::process::setsid();
+        std::env::set_current_dir("/").map_err(|error| CliError::io("leave the current directory", error))?;
+    }
+    let place = place(&settings.agent)?;
+    let taken = match place.take() {
+        Ok(taken) => taken,
+        Err(error @ PlaceError::Taken(_)) => {
+            if ties == Ties::Detached {
+                say(TAKEN)?;
+                return Ok(());
+            }
+            return Err(error.into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let sockets = match activated(taken.place())? {
+        Some(local) => [local, taken.listen_for_forwarded()?],
+        None => taken.listen()?,
+    };
+    // What it may have to write, such as renewed documents, concerns nobody else.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    let server = Server::new(Arc::new(definition), &Timestamp::now, linger, weaknesses);
+    let ready = move || {
+        say(READY).map_err(|error| io::Error::other(error.to_string()))?;
+        if ties == Ties::Detached {
+            let nowhere = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+            rustix::stdio::dup2_stdout(&nowhere)?;
+            rustix::stdio::dup2_stderr(&nowhere)?;
+        }
+        Ok(())
+    };
+    server.run(sockets, ready).map_err(|error| CliError::io("run the agent", error))?;
+    drop(taken);
+    Ok(())
+}
+
+fn say(word: &str) -> Result<(), CliError> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{word}").and_then(|()| stdout.flush()).map_err(|error| CliError::io("write to stdout", error))
+}
+
+/// The socket that systemd or launchd has opened for us, if it has. It must be the one that clients look for.
+fn activated(place: &Place) -> Result<Option<UnixListener>, CliError> {
+    let mut handed = ListenFd::from_env();
+    if handed.len() == 0 {
+        return Ok(None);
+    }
+    let socket = handed.take_unix_listener(0).map_err(|error| CliError::io("take the socket handed over", error))?;
+    let Some(socket) = socket.filter(|_| handed.len() == 1) else {
+        return Err(CliError::Usage {
+            problem: format!("{} sockets were handed over; the agent takes one", handed.len()),
+            hint: "see scripts/systemd/gitseal-agent.socket for how to hand over that one".into(),
+        });
+    };
+    let address = socket.local_addr().map_err(|error| CliError::io("look at the socket handed over", error))?;
+    if address.as_pathname() != Some(&place.socket()) {
+        let found = address.as_pathname().map(|path| path.display().to_string()).unwrap_or_default();
+        return Err(CliError::Usage {
+            problem: format!("the socket handed over is '{found}', and clients look for {}", place.socket().display()),
+            hint: "let ListenStream name that one, or set GITSEAL_AGENT_DIR for both".into(),
+        });
+    }
+    Ok(Some(socket))
+}
+
+/// What `name` means by the settings of this user outside any repository, read anew each time.
+fn definition(name: &InstanceName, rekor_version: Option<u32>) -> Result<Definition, Complaint> {
+    define(name, rekor_version).map_err(|error| {
+        let hint = error.hint().unwrap_or_else(|| "'gitseal doctor' looks at the whole setup".to_owned());
+        Complaint::new(Code::Instance, error.to_string(), hint)
+    })
+}
+
+fn define(name: &InstanceName, rekor_version: Option<u32>) -> Result<Definition, CliError> {
+    let environment = |variable: &str| std::env::var_os(variable);
+    let config = Config::read(None, &environment)?;
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let (mut settings, _) = Settings::load(&config, &environment, home)?;
+    if settings.instance_name() != *name {
+        settings.instance = Some(Selected { name: name.clone(), by: "the agent's client".to_owned(), scope: None });
+    }
+    settings.rekor_version = rekor_version;
+    // Whoever watches a detached agent's stderr sees nothing, and the next signature tries again.
+    signing::renew(&settings, &mut Streams::stderr())?;
+    let forwarded = &settings.agent.forward_instances;
+    Ok(Definition {
+        instance: signing::instance(&settings)?,
+        settings: digest_of(&settings),
+        server_roots: settings.server_roots(),
+        may_be_forwarded: forwarded.iter().any(|allowed| allowed == name.as_str()),
+    })
+}

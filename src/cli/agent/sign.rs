@@ -1,0 +1,163 @@
+//! Signing through the agent: ask the one that runs, give it a token when it has no credential, start it when there is
+//! none. What it gives back is looked at before it is believed: it must be about this payload.
+
+use crate::agent::ClientError;
+use crate::agent::protocol::{
+    Bytes, Code, Complaint, Context, Hex32, Kind, Login, Request, Response, Scope, Secret, Sign, Signature,
+    SignedPayload,
+};
+use crate::agent::server::LINGER;
+use crate::cli::error::CliError;
+use crate::cli::settings::{AgentUse, Settings};
+use crate::cli::signing::Tokens;
+use crate::cli::streams::Streams;
+use crate::crypto::sha256;
+use crate::entity::SignerKey;
+use crate::entity::cms::from_cms;
+use crate::format::cms::SignedData;
+use crate::format::git::{self, ObjectKind, SIGNED_MESSAGE};
+use crate::format::pem;
+use crate::sign::{Payload, Signed};
+use crate::verify::content;
+
+use super::{connect, digest_of, place, start};
+
+/// What is to be signed, for whom, and where.
+pub struct Wanted<'a> {
+    /// The payload in the form that the settings ask for.
+    pub payload: Payload<'a>,
+    /// Who must sign, if that is known.
+    pub identity: Option<String>,
+    /// Whose word that is, if it is known.
+    pub issuer: Option<String>,
+    /// What for.
+    pub context: Context,
+}
+
+/// What `payload` is, and where it will be stored.
+#[must_use]
+pub fn context(payload: &[u8], repository: Option<&std::path::Path>) -> Context {
+    let kind = match git::recognise(payload) {
+        Some((ObjectKind::Commit, _)) => Kind::Commit,
+        Some((ObjectKind::Tag, _)) => Kind::Tag,
+        _ if payload.starts_with(b"certificate version ") => Kind::Push,
+        _ => Kind::Other,
+    };
+    Context { kind, repository: repository.map(|path| path.display().to_string()) }
+}
+
+/// Sign through the agent. `None` when this process had better do it: the agent is off, or cannot, or is not worth
+/// starting for a token of a CI job.
+///
+/// # Errors
+/// There is no signature, or the settings require an agent that cannot be had.
+pub fn sign(
+    settings: &Settings,
+    wanted: &Wanted<'_>,
+    tokens: &mut Tokens<'_>,
+    streams: &mut Streams,
+) -> Result<Option<Signed>, CliError> {
+    if settings.agent.wanted == AgentUse::Off {
+        return Ok(None);
+    }
+    match attempt(settings, wanted, tokens, streams) {
+        Err(error) if settings.agent.wanted == AgentUse::Auto && is_no_reason_not_to_sign(&error) => {
+            streams.warning(&format!("signing without the agent: {error}"));
+            if let Some(hint) = error.hint() {
+                streams.hint(&hint);
+            }
+            Ok(None)
+        }
+        outcome => outcome,
+    }
+}
+
+/// Whether the fault is the agent's alone. One that ended in the middle of its work is not among them: what it was asked
+/// for may be in the log already, and whoever asked should know.
+fn is_no_reason_not_to_sign(error: &CliError) -> bool {
+    let its_own =
+        |code| matches!(code, Code::Malformed | Code::Version | Code::Busy | Code::OtherSettings | Code::Locked);
+    match error {
+        CliError::Agent(ClientError::Refused(Complaint { code, .. })) => its_own(*code),
+        CliError::Agent(ClientError::Ended) => false,
+        CliError::Agent(_) | CliError::AgentStart(_) => true,
+        _ => false,
+    }
+}
+
+fn attempt(
+    settings: &Settings,
+    wanted: &Wanted<'_>,
+    tokens: &mut Tokens<'_>,
+    streams: &mut Streams,
+) -> Result<Option<Signed>, CliError> {
+    let request = Request::Sign(request(settings, wanted));
+    let mut running = connect(&settings.agent)?;
+    if let Some(client) = &mut running {
+        match client.ask(&request) {
+            Err(ClientError::Refused(Complaint { code: Code::NoCredential, .. })) => {}
+            answer => return finish(answer?, wanted).map(Some),
+        }
+    }
+    let token = Secret::new(tokens.obtain(streams)?.reveal());
+    let mut client = match running {
+        Some(client) => client,
+        None if settings.agent.socket.is_some() => return Err(no_agent(settings)),
+        None if tokens.are_a_machines() && settings.agent.wanted != AgentUse::Require => return Ok(None),
+        None => start::start(&place(&settings.agent)?, LINGER)?,
+    };
+    let login = Login { scope: scope(settings, wanted), token };
+    match client.ask(&Request::Login(login))? {
+        Response::Credential(_) => finish(client.ask(&request)?, wanted).map(Some),
+        _ => Err(ClientError::Answer.into()),
+    }
+}
+
+fn no_agent(settings: &Settings) -> CliError {
+    let socket = settings.agent.socket.as_deref().unwrap_or(std::path::Path::new(""));
+    ClientError::NoAgent(socket.display().to_string()).into()
+}
+
+fn scope(settings: &Settings, wanted: &Wanted<'_>) -> Scope {
+    Scope {
+        instance: settings.instance_name(),
+        settings: digest_of(settings),
+        issuer: wanted.issuer.clone(),
+        client_id: settings.client_id.clone(),
+        identity: wanted.identity.clone(),
+    }
+}
+
+fn request(settings: &Settings, wanted: &Wanted<'_>) -> Sign {
+    let payload = match &wanted.payload {
+        Payload::Embedded(digest) => SignedPayload::Digest(Hex32(*digest)),
+        Payload::LogOnly(bytes) => SignedPayload::Object(Bytes(bytes.to_vec())),
+    };
+    Sign {
+        scope: scope(settings, wanted),
+        rekor_version: settings.rekor_version,
+        payloads: vec![payload],
+        context: wanted.context.clone(),
+    }
+}
+
+/// The one signature in `response`, if it is about what was asked.
+fn finish(response: Response, wanted: &Wanted<'_>) -> Result<Signed, CliError> {
+    let digest = match &wanted.payload {
+        Payload::Embedded(digest) => *digest,
+        Payload::LogOnly(bytes) => sha256(bytes),
+    };
+    let Response::Signed(signatures) = response else { return Err(ClientError::Answer.into()) };
+    let [signature] = <[Signature; 1]>::try_from(signatures).map_err(|_| ClientError::Answer)?;
+    read(signature, &digest).ok_or_else(|| ClientError::Answer.into())
+}
+
+fn read(signature: Signature, digest: &[u8; 32]) -> Option<Signed> {
+    let Signature { armour, signing_time, log_indices } = signature;
+    let der = pem::decode_strict(SIGNED_MESSAGE, armour.as_bytes()).ok()?;
+    let message = SignedData::parse(&der).ok()?;
+    content::check_sha256(&message, digest).ok()?;
+    let SignerKey::Certificate(certificate) = from_cms(&message).ok()?.material.signer else { return None };
+    let identity = certificate.identity()?;
+    Some(Signed { armour, certificate: *certificate, identity, signing_time, log_indices })
+}
