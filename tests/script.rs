@@ -31,6 +31,8 @@ macro_rules! sessions {
 }
 
 sessions! {
+    agent
+    agent_fail
     commit
     commit_fail
     doctor

@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use p256::ecdsa::{Signature, SigningKey, signature::Signer as _};
+use p256::ecdsa::{Signature, SigningKey, signature::RandomizedSigner as _};
 use p256::elliptic_curve::Generate as _;
+use p256::elliptic_curve::common::getrandom::{SysRng, rand_core::UnwrapErr};
 use spki::EncodePublicKey as _;
 
 use super::locked_page::{LockedPage, wipe_stack};
@@ -18,7 +19,7 @@ pub trait Keypair {
     fn public_key(&self) -> &PublicKey;
     /// How [`Keypair::sign`] signs.
     fn scheme(&self) -> SignatureScheme;
-    /// Sign `message` (not its digest).
+    /// Sign `message` (not its digest); each time anew, with another signature.
     fn sign(&self, message: &[u8]) -> Vec<u8>;
 }
 
@@ -65,10 +66,13 @@ impl Keypair for EphemeralKey {
     }
 }
 
-/// A call of its own, so that all it leaves lies below its caller, where the stack is wiped.
+/// The nonce is RFC 6979's with randomness added (section 3.6): two signatures of the same bytes differ, so that a log
+/// takes the second for an entry of its own. Rekor v2 would refuse it and could not be asked for the first.
+///
+/// It is a call of its own, so that all it leaves lies below its caller, where the stack is wiped.
 #[inline(never)]
 fn sign(secret: &SigningKey, message: &[u8]) -> Signature {
-    secret.sign(message)
+    secret.sign_with_rng(&mut UnwrapErr(SysRng), message)
 }
 
 impl fmt::Debug for EphemeralKey {
@@ -87,6 +91,14 @@ mod tests {
         let signature = key.sign(b"message");
         assert!(key.public_key().verify(key.scheme(), b"message", &signature).is_ok());
         assert!(key.public_key().verify(key.scheme(), b"another", &signature).is_err());
+    }
+
+    #[test]
+    fn no_two_signatures_are_the_same() {
+        let key = EphemeralKey::generate();
+        let (one, two) = (key.sign(b"message"), key.sign(b"message"));
+        assert_ne!(one, two);
+        assert!(key.public_key().verify(key.scheme(), b"message", &two).is_ok());
     }
 
     #[test]
