@@ -62,6 +62,11 @@ impl Lab {
         self.root.path().join("sandbox")
     }
 
+    /// What the sandbox was asked for, one request a line.
+    pub(crate) fn requests(&self) -> PathBuf {
+        self.root.path().join("requests")
+    }
+
     /// A command in this home, without a sandbox and without a terminal.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("setsid");
@@ -88,6 +93,7 @@ impl Lab {
         }
         let mut command = self.command(gitseal());
         command.args(["sandbox", "run", "--identity", ALICE, "--dir"]).arg(self.sandbox());
+        command.arg("--request-log").arg(self.requests());
         command.arg("--").arg("bash").arg(script);
         command
     }

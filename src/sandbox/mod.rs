@@ -27,6 +27,7 @@ mod operator;
 mod rekor_v1;
 mod rekor_v2;
 mod reply;
+mod request_log;
 mod server;
 mod tsa;
 mod tuf;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,8 +28,9 @@ use super::oidc::{AUDIENCE, Oidc, TOKEN_LIFETIME};
 use super::operator::{Operator, Seat};
 use super::rekor_v1::RekorError;
 use super::reply::{Body, Refusal};
+use super::request_log::RequestLog;
 use super::tuf::TufRepository;
-use super::{fulcio, oidc, tuf};
+use super::{fulcio, oidc, request_log, tuf};
 use crate::crypto::KeyKind;
 
 /// The largest request: an attestation in an envelope, in base64, in JSON.
@@ -71,6 +72,8 @@ pub struct Options {
     pub token_lifetime: SignedDuration,
     /// What goes wrong from the start.
     pub faults: Vec<Rule>,
+    /// A file to note every request in.
+    pub request_log: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -82,6 +85,7 @@ impl Default for Options {
             certificate_lifetime: CERTIFICATE_LIFETIME,
             token_lifetime: TOKEN_LIFETIME,
             faults: Vec::new(),
+            request_log: None,
         }
     }
 }
@@ -98,6 +102,14 @@ pub enum SandboxError {
     /// The logs.
     #[error(transparent)]
     Log(#[from] RekorError),
+    /// The file for requests.
+    #[error("cannot note requests in {}: {source}", path.display())]
+    RequestLog {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The address is not a loopback address.
     #[error("{0} is not a loopback address; the sandbox gives everybody every identity")]
     NotLoopback(SocketAddr),
@@ -143,6 +155,11 @@ impl Sandbox {
         if !options.listen.ip().is_loopback() {
             return Err(SandboxError::NotLoopback(options.listen));
         }
+        let request_log = options.request_log.map(|path| match RequestLog::open(&path) {
+            Ok(log) => Ok(Arc::new(log)),
+            Err(source) => Err(SandboxError::RequestLog { path, source }),
+        });
+        let request_log = request_log.transpose()?;
         let folder = Arc::new(Folder::open(dir)?);
         folder.remove("ready")?;
         let (listener, address) = listen(&folder, "port", options.listen).await?;
@@ -170,8 +187,13 @@ impl Sandbox {
         let services = Arc::new(Services { base, oidc, fulcio, tuf, faults: Arc::clone(&faults) });
         let mischief = |service_of| Mischief { faults: Arc::clone(&faults), service_of };
         let servers = [
-            serve(listener, router(Arc::clone(&services)).merge(first.routes()), mischief(service_of)),
-            serve(second_listener, second.routes(), mischief(|path| Seat::Second.service_of(path))),
+            serve(
+                listener,
+                router(Arc::clone(&services)).merge(first.routes()),
+                mischief(service_of),
+                request_log.clone(),
+            ),
+            serve(second_listener, second.routes(), mischief(|path| Seat::Second.service_of(path)), request_log),
         ];
         write_token(&folder, &services, &options.identity)?;
         let renewal = tokio::spawn(renew(Arc::clone(&folder), Arc::clone(&services), options.identity.clone()));
@@ -315,12 +337,20 @@ struct Mischief {
     service_of: fn(&str) -> Option<Service>,
 }
 
-/// Serve `routes`, with the faults of the service that a path belongs to.
-fn serve(listener: TcpListener, routes: Router, mischief: Mischief) -> JoinHandle<io::Result<()>> {
-    let app = routes
+/// Serve `routes`, with the faults of the service that a path belongs to, and note what was asked for.
+fn serve(
+    listener: TcpListener,
+    routes: Router,
+    mischief: Mischief,
+    request_log: Option<Arc<RequestLog>>,
+) -> JoinHandle<io::Result<()>> {
+    let mut app = routes
         .layer(axum::middleware::from_fn_with_state(mischief, misbehave))
-        .layer(DefaultBodyLimit::max(MAX_REQUEST_LEN))
-        .into_make_service_with_connect_info::<Scissors>();
+        .layer(DefaultBodyLimit::max(MAX_REQUEST_LEN));
+    if let Some(log) = request_log {
+        app = app.layer(axum::middleware::from_fn_with_state(log, request_log::note));
+    }
+    let app = app.into_make_service_with_connect_info::<Scissors>();
     tokio::spawn(async move { axum::serve(CuttableListener(listener), app).await })
 }
 

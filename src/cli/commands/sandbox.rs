@@ -83,6 +83,9 @@ struct Behaviour {
     /// Misbehave: NAME[@SERVICE][=SECONDS][*TIMES]; may be given several times.
     #[arg(long = "fault", value_name = "FAULT")]
     faults: Vec<Rule>,
+    /// Note every request in this file, one a line.
+    #[arg(long, value_name = "FILE")]
+    request_log: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -110,6 +113,7 @@ impl Behaviour {
             certificate_lifetime: SignedDuration::from_secs(self.certificate_lifetime),
             token_lifetime: SignedDuration::from_secs(self.token_lifetime),
             faults: self.faults,
+            request_log: self.request_log,
             ..Options::default()
         }
     }
