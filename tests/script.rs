@@ -49,6 +49,8 @@ sessions! {
     instance
     instance_fail
     instance_files
+    match_committer
+    match_committer_fail
     merge
     merge_fail
     online

@@ -86,7 +86,8 @@ fn every_setting_has_its_paragraph() {
         for variable in setting.environment.iter().filter(|v| setting.gitseal.is_none() || v.starts_with("GITSEAL")) {
             assert!(paragraph.contains(variable), "{label} does not name {variable}");
         }
-        if let super::settings::table::Kind::Choice(words) = setting.kind {
+        use super::settings::table::Kind;
+        if let Kind::Choice(words) | Kind::Level(words) = setting.kind {
             assert!(words.iter().all(|word| paragraph.contains(word)), "{label} does not name all of {words:?}");
         }
     }

@@ -10,7 +10,7 @@ use super::error::CliError;
 use super::input;
 use super::instance::tuf::{Renewal, TufInstance};
 use super::instance::{Choice, ChosenConfig};
-use super::settings::{RekorMode, Settings, TokenSources};
+use super::settings::{MatchCommitter, RekorMode, Settings, TokenSources};
 use super::streams::Streams;
 use crate::crypto::sha256;
 use crate::net::{Client, Limits};
@@ -35,41 +35,41 @@ pub fn sign(
     streams: &mut Streams,
 ) -> Result<Signed, CliError> {
     let mut tokens = Tokens::new(&settings.token)?;
-    let committer = if settings.match_committer { Some(committer(payload)?) } else { None };
-    if let (Some(committer), Some(TokenSubject::Email(email))) = (&committer, tokens.subject()) {
-        // Known before the token travels; the name of a workload is not, its authority makes it up.
-        match_committer(committer, email)?;
+    let committer = Committer::of(payload, settings.match_committer)?;
+    if let Some(subject) = tokens.subject() {
+        admit(&committer, subject, streams)?;
     }
     let wanted = Wanted {
         payload: as_wanted(settings, payload),
         identity: tokens.subject().map(|subject| subject.as_str().to_owned()).or_else(|| settings.identity.clone()),
         issuer: tokens.issuer().or_else(|| settings.pieces.issuer.clone()),
         context: agent::sign::context(payload, repository),
+        committer,
     };
     let signed = match agent::sign::sign(settings, &wanted, &mut tokens, streams)? {
         Some(signed) => signed,
-        None => sign_here(settings, &wanted.payload, &mut tokens, streams)?,
+        None => sign_here(settings, &wanted, &mut tokens, streams)?,
     };
-    if let Some(committer) = committer {
-        match_committer(&committer, &signed.identity.subject)?;
-    }
+    // The name of a workload is not known before: its authority makes it up.
+    wanted.committer.judge(&signed.identity.subject, streams)?;
     Ok(signed)
 }
 
 /// In this process: a key for this one signature.
 fn sign_here(
     settings: &Settings,
-    payload: &Payload<'_>,
+    wanted: &Wanted<'_>,
     tokens: &mut Tokens<'_>,
     streams: &mut Streams,
 ) -> Result<Signed, CliError> {
     let token = tokens.obtain(streams)?;
+    admit(&wanted.committer, token.subject(), streams)?;
     renew(settings, streams)?;
     let instance = instance(settings)?;
     let client = Client::new(settings.server_roots(), Limits::default());
     let clock = Timestamp::now;
     let signer = GitSigner::new(instance, &clock);
-    Ok(signer.sign(Session::new(&client, SIGNING_TIME), token, payload)?)
+    Ok(signer.sign(Session::new(&client, SIGNING_TIME), token, &wanted.payload)?)
 }
 
 /// Fetch what is in force if what is believed soon expires: signing has the network, verifying has not.
@@ -228,29 +228,73 @@ pub fn token(sources: &TokenSources) -> Result<IdToken, CliError> {
     })
 }
 
-/// The mail address of whoever made the commit or tag that `payload` is.
-fn committer(payload: &[u8]) -> Result<String, CliError> {
-    let headers = payload.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
-    let mut lines = headers.filter(|line| line.starts_with(b"committer ") || line.starts_with(b"tagger "));
-    let email = lines.next().and_then(|line| {
-        let line = std::str::from_utf8(line).ok()?;
-        let (_, rest) = line.split_once('<')?;
-        rest.split_once('>').map(|(email, _)| email.to_owned())
-    });
-    email.ok_or_else(|| CliError::Usage {
-        problem: "gitseal.matchCommitter is set, and what is to be signed names no committer".into(),
-        hint: "only commits and tags do; unset it to sign anything else, such as a push".into(),
-    })
+/// Ask of a token what is known before it travels. It is asked again of one that was: what a person is told, once.
+///
+/// # Errors
+/// It may not sign this.
+pub fn admit(committer: &Committer, subject: &TokenSubject, streams: &mut Streams) -> Result<(), CliError> {
+    match subject {
+        TokenSubject::Email(email) => committer.judge(email, streams),
+        TokenSubject::Subject(_) => Ok(()),
+    }
 }
 
-fn match_committer(committer: &str, identity: &str) -> Result<(), CliError> {
-    if committer == identity {
-        return Ok(());
+/// Whoever made the commit or tag that is to be signed, and how much it matters who that is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Committer {
+    /// Not at all.
+    Anybody,
+    /// A person is told if it is not this one.
+    Preferably(String),
+    /// It must be this one.
+    Exactly(String),
+}
+
+impl Committer {
+    /// That of `payload`, as far as `matching` asks for it. A push certificate has none, which is wrong where one is
+    /// required.
+    ///
+    /// # Errors
+    /// One is required, and there is none.
+    pub fn of(payload: &[u8], matching: MatchCommitter) -> Result<Self, CliError> {
+        match (matching, committer(payload)) {
+            (MatchCommitter::Off, _) | (MatchCommitter::Warn, None) => Ok(Committer::Anybody),
+            (MatchCommitter::Warn, Some(committer)) => Ok(Committer::Preferably(committer)),
+            (MatchCommitter::Require, Some(committer)) => Ok(Committer::Exactly(committer)),
+            (MatchCommitter::Require, None) => Err(CliError::Usage {
+                problem: "gitseal.matchCommitter is set, and what is to be signed names no committer".into(),
+                hint: "only commits and tags do; unset it to sign anything else, such as a push".into(),
+            }),
+        }
     }
-    Err(CliError::Usage {
-        problem: format!("{identity} would sign what {committer} has committed"),
-        hint: "set user.email to the address you sign with, or unset gitseal.matchCommitter".into(),
-    })
+
+    /// Whether `identity` may sign it.
+    ///
+    /// # Errors
+    /// It must be somebody else.
+    pub fn judge(&self, identity: &str, streams: &mut Streams) -> Result<(), CliError> {
+        let (Committer::Preferably(committer) | Committer::Exactly(committer)) = self else { return Ok(()) };
+        if committer == identity {
+            return Ok(());
+        }
+        let problem = format!("{identity} would sign what {committer} has committed");
+        let hint = "set user.email to the address you sign with, or unset gitseal.matchCommitter";
+        if matches!(self, Committer::Exactly(_)) {
+            return Err(CliError::Usage { problem, hint: hint.into() });
+        }
+        streams.warning(&format!("{identity} signs what {committer} has committed"));
+        streams.hint(hint);
+        Ok(())
+    }
+}
+
+/// The mail address of whoever made the commit or tag that `payload` is.
+fn committer(payload: &[u8]) -> Option<String> {
+    let headers = payload.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty());
+    let mut lines = headers.filter(|line| line.starts_with(b"committer ") || line.starts_with(b"tagger "));
+    let line = std::str::from_utf8(lines.next()?).ok()?;
+    let (_, rest) = line.split_once('<')?;
+    rest.split_once('>').map(|(email, _)| email.to_owned())
 }
 
 #[cfg(test)]
@@ -262,7 +306,10 @@ mod tests {
         let commit = b"tree 0\nauthor A <a@x> 1 +0000\ncommitter B <b@x> 1 +0000\n\ncommitter <c@x>\n";
         assert_eq!(committer(commit).unwrap(), "b@x");
         assert_eq!(committer(b"object 0\ntype commit\ntag v\ntagger T <t@x> 1 +0000\n\nm\n").unwrap(), "t@x");
-        assert!(committer(b"certificate version 0.1\npusher x\n\ncommitter <c@x>\n").is_err());
+        let push = b"certificate version 0.1\npusher x\n\ncommitter <c@x>\n";
+        assert_eq!(committer(push), None);
+        assert!(Committer::of(push, MatchCommitter::Require).is_err());
+        assert_eq!(Committer::of(push, MatchCommitter::Warn).unwrap(), Committer::Anybody);
     }
 
     #[test]

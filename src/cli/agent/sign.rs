@@ -9,7 +9,7 @@ use crate::agent::protocol::{
 use crate::agent::server::LINGER;
 use crate::cli::error::CliError;
 use crate::cli::settings::{AgentUse, Settings};
-use crate::cli::signing::Tokens;
+use crate::cli::signing::{Committer, Tokens, admit};
 use crate::cli::streams::Streams;
 use crate::crypto::sha256;
 use crate::entity::SignerKey;
@@ -32,6 +32,8 @@ pub struct Wanted<'a> {
     pub issuer: Option<String>,
     /// What for.
     pub context: Context,
+    /// Who has committed it, where that matters.
+    pub committer: Committer,
 }
 
 /// What `payload` is, and where it will be stored.
@@ -99,7 +101,9 @@ fn attempt(
             answer => return finish(answer?, wanted).map(Some),
         }
     }
-    let token = Secret::new(tokens.obtain(streams)?.reveal());
+    let token = tokens.obtain(streams)?;
+    admit(&wanted.committer, token.subject(), streams)?;
+    let token = Secret::new(token.reveal());
     let mut client = match running {
         Some(client) => client,
         None if settings.agent.socket.is_some() => return Err(no_agent(settings)),

@@ -36,7 +36,7 @@ fn barred(setup: &Setup, setting: &Setting, value: &SetValue<'_>) -> Option<Find
     }
     let located = Located::of_setting(value, &setup.directory);
     let why = match setting.kind {
-        Kind::Boolean | Kind::Choice(_) => "a repository may ask for more, and not for less",
+        Kind::Choice(_) | Kind::Count(_) | Kind::Level(_) => "a repository may ask for more, and not for less",
         _ => "it is for you to say, and not for whoever writes to a repository",
     };
     let problem = format!("this repository's own {} does not count: {why}", located.name);

@@ -12,7 +12,7 @@ use crate::cli::instance::documents::Documents;
 use crate::cli::instance::store::StoreError;
 use crate::cli::instance::{self, Choice};
 use crate::cli::settings::table::Name;
-use crate::cli::settings::{Pieces, RekorMode, Settings};
+use crate::cli::settings::{MatchCommitter, Pieces, RekorMode, Settings};
 use crate::cli::signing;
 use crate::net::Roots;
 use crate::service::IdToken;
@@ -127,13 +127,15 @@ fn services(setup: &Setup) -> Option<Finding> {
     }
 }
 
-/// gitseal.matchCommitter is on, and git commits as somebody else than the one who signs.
+/// gitseal.matchCommitter asks for one person, and git commits as somebody else than the one who signs.
 fn committer(setup: &Setup, token: Option<&IdToken>) -> Option<Finding> {
-    if !setup.settings().match_committer {
-        return None;
-    }
+    let finding: fn(Id, String) -> Finding = match setup.settings().match_committer {
+        MatchCommitter::Off => return None,
+        MatchCommitter::Warn => Finding::warning,
+        MatchCommitter::Require => Finding::error,
+    };
     let signer = token.and_then(address_of).or_else(|| the_only_address(&setup.settings().expected))?;
     let committer = committer_email(setup).filter(|committer| *committer != signer)?;
     let problem = format!("you commit as {committer} and sign as {signer}, and matchCommitter asks for the same");
-    Some(set_email(setup, Finding::error(Id::CommitterMismatch, problem), &signer))
+    Some(set_email(setup, finding(Id::CommitterMismatch, problem), &signer))
 }

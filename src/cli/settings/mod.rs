@@ -152,6 +152,18 @@ pub enum RekorMode {
     Online,
 }
 
+/// How much it matters that the committer is the signer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MatchCommitter {
+    /// Not at all.
+    #[default]
+    Off,
+    /// A person is told when it is somebody else.
+    Warn,
+    /// Somebody else's commits are not signed.
+    Require,
+}
+
 /// Whose signatures are expected, as configured: texts and patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Expected {
@@ -319,8 +331,8 @@ pub struct Settings {
     pub identity: Option<String>,
     /// The agent.
     pub agent: AgentSettings,
-    /// Whether the committer must be the signer.
-    pub match_committer: bool,
+    /// How much it matters that the committer is the signer.
+    pub match_committer: MatchCommitter,
     /// Whether the log entry is embedded.
     pub rekor_mode: RekorMode,
     /// The preferred major version of the log's API.
@@ -426,7 +438,11 @@ impl Settings {
                 directory: reader.path(Name::AgentDirectory),
                 forward_instances: reader.list(Name::ForwardInstance),
             },
-            match_committer: reader.boolean(Name::MatchCommitter),
+            match_committer: match reader.level(Name::MatchCommitter) {
+                Some("require") => MatchCommitter::Require,
+                Some("warn") => MatchCommitter::Warn,
+                _ => MatchCommitter::Off,
+            },
             rekor_mode: match reader.text(Name::RekorMode).as_deref() {
                 Some("online") => RekorMode::Online,
                 _ => RekorMode::Offline,
@@ -567,6 +583,18 @@ impl Reader<'_> {
             SettingsError::Boolean { name: key, value }
         });
         self.noted(name, value)
+    }
+
+    /// The word of a level, if it is set.
+    fn level(&mut self, name: Name) -> Option<&'static str> {
+        let Kind::Level(allowed) = name.setting().kind else { return None };
+        let Found { name: key, text, .. } = self.found(name.setting()).pop()?;
+        let level = source::parse_level(allowed, text.as_deref()).map(|level| Some(allowed[level]));
+        let level = level.ok_or_else(|| {
+            let value = text.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+            SettingsError::Choice { name: key, value, allowed }
+        });
+        self.noted(name, level)
     }
 
     fn count(&mut self, name: Name) -> usize {

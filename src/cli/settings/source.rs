@@ -63,7 +63,7 @@ pub fn values_of<'a>(setting: &Setting, config: &'a Config, environment: Environ
         let Some(key) = key else { continue };
         for value in config.values(section, key) {
             let before = values.iter().rfind(|before: &&SetValue<'_>| before.standing == Standing::Counts);
-            let before = before.and_then(|before| before.text.as_deref());
+            let before = before.map(|before| before.text.as_deref());
             let barred = value.scope == Scope::Repository && !repository_may(setting, value.text.as_deref(), before);
             values.push(SetValue {
                 place: Place::Key { section, key, scope: value.scope, origin: value.origin },
@@ -105,18 +105,25 @@ pub(super) fn parse_count(text: &[u8]) -> Option<usize> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-/// Whether a repository may set `setting` to `value`, where the user, or nobody, has set it to `before`.
-fn repository_may(setting: &Setting, value: Option<&[u8]>, before: Option<&[u8]>) -> bool {
+/// Which of `words` it is; a boolean is the first or the last of them.
+pub(super) fn parse_level(words: &[&str], text: Option<&[u8]>) -> Option<usize> {
+    let word = text.and_then(|text| words.iter().position(|word| word.as_bytes() == text));
+    word.or_else(|| parse_boolean(text).map(|on| if on { words.len() - 1 } else { 0 }))
+}
+
+/// Whether a repository may set `setting` to `value`, where the user has set it to `before`, or nobody has set it. A key
+/// without `=` has no text, and is set all the same.
+fn repository_may(setting: &Setting, value: Option<&[u8]>, before: Option<Option<&[u8]>>) -> bool {
     match setting.rule {
         Rule::Anywhere => true,
         Rule::UserOnly => false,
-        Rule::RepositoryMayTighten(to) if setting.kind == Kind::Boolean => {
-            parse_boolean(value) == parse_boolean(Some(to.as_bytes()))
-        }
         Rule::RepositoryMayTighten(to) => value == Some(to.as_bytes()),
         Rule::RepositoryMayRaise => {
-            let count = |text: Option<&[u8]>| text.and_then(parse_count);
-            count(value).is_some_and(|wanted| wanted >= count(before).unwrap_or(0))
+            let amount = |text: Option<&[u8]>| match setting.kind {
+                Kind::Level(words) => parse_level(words, text),
+                _ => text.and_then(parse_count),
+            };
+            amount(value).is_some_and(|wanted| wanted >= before.and_then(amount).unwrap_or(0))
         }
     }
 }

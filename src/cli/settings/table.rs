@@ -71,7 +71,7 @@ pub enum Name {
     AgentDirectory,
     /// Instances that a forwarded agent signs for.
     ForwardInstance,
-    /// Whether the committer must be the signer.
+    /// How much it matters that the committer is the signer.
     MatchCommitter,
     /// Whether the log entry is embedded.
     RekorMode,
@@ -114,6 +114,8 @@ pub enum Kind {
     Count(usize),
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// One of these words, from the least to the most that is asked; git's booleans mean the first and the last.
+    Level(&'static [&'static str]),
     /// Never shown.
     Secret,
 }
@@ -127,7 +129,7 @@ pub enum Rule {
     Anywhere,
     /// The repository too, but only to this value, which asks for more or does less.
     RepositoryMayTighten(&'static str),
-    /// The repository too, but only to as much as the user has set, or more.
+    /// The repository too, but only to as much as the user has set, or more: a number or a level.
     RepositoryMayRaise,
 }
 
@@ -160,7 +162,7 @@ impl Setting {
     }
 }
 
-use Kind::{Boolean, Choice, Count, List, Path, Secret, Text, Url};
+use Kind::{Boolean, Choice, Count, Level, List, Path, Secret, Text, Url};
 use Rule::{Anywhere, RepositoryMayRaise, RepositoryMayTighten, UserOnly};
 
 /// All of them.
@@ -197,7 +199,7 @@ pub static TABLE: [Setting; 43] = [
     Setting { name: Name::AgentSocket, gitseal: None, gitsign: None, environment: &["GITSEAL_AGENT_SOCK"], kind: Path, rule: UserOnly },
     Setting { name: Name::AgentDirectory, gitseal: None, gitsign: None, environment: &["GITSEAL_AGENT_DIR"], kind: Path, rule: UserOnly },
     own(Name::ForwardInstance, "forwardInstance", &["GITSEAL_FORWARD_INSTANCE"], List, UserOnly),
-    shared(Name::MatchCommitter, "matchCommitter", &["GITSEAL_MATCH_COMMITTER"], Boolean, RepositoryMayTighten("true")),
+    shared(Name::MatchCommitter, "matchCommitter", &["GITSEAL_MATCH_COMMITTER"], Level(&["off", "warn", "require"]), RepositoryMayRaise),
     shared(Name::RekorMode, "rekorMode", &["GITSIGN_REKOR_MODE", "GITSEAL_REKOR_MODE"], Choice(&["offline", "online"]), Anywhere),
     shared(Name::RekorVersion, "rekorVersion", &["SIGSTORE_REKOR_VERSION", "GITSIGN_REKOR_VERSION", "GITSEAL_REKOR_VERSION"], Choice(&["1", "2"]), Anywhere),
     foreign(Name::Fulcio, "fulcio", &["SIGSTORE_FULCIO_URL", "GITSIGN_FULCIO_URL"], Url),

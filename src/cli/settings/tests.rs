@@ -88,7 +88,7 @@ fn a_repository_may_choose_an_instance_and_tighten() {
     let want = Selected { name: InstanceName::staging(), by, scope: Some(Scope::Repository) };
     assert_eq!(settings.instance, Some(want));
     assert_eq!(settings.online_lookup, OnlineLookup::Never);
-    assert!(settings.match_committer);
+    assert_eq!(settings.match_committer, MatchCommitter::Require);
 }
 
 #[test]
@@ -109,6 +109,26 @@ fn a_repository_may_demand_more_witnesses_than_the_user_and_never_fewer() {
         let error = load(&[], "", &[("GITSEAL_LOG_THRESHOLD", bad)]).unwrap_err();
         assert!(matches!(error, SettingsError::Count { max: 16, .. }), "{bad}: {error}");
     }
+}
+
+#[test]
+fn a_repository_may_raise_a_level_and_never_lower_it() {
+    let level = |local: &str, users: &str| {
+        let (settings, ignored) = load(&[("gitseal.matchCommitter", local)], "", &[]).unwrap();
+        let alone = (settings.match_committer, ignored.len());
+        // A variable would decide alone; a lower section of the same repository stands for what was set before.
+        let both = [("gitsign.matchCommitter", users), ("gitseal.matchCommitter", local)];
+        let (settings, ignored) = load(&both, "", &[]).unwrap();
+        (alone, (settings.match_committer, ignored.len()))
+    };
+    use MatchCommitter::{Off, Require, Warn};
+    assert_eq!(level("warn", "true"), ((Warn, 0), (Require, 1)));
+    assert_eq!(level("off", "warn"), ((Off, 0), (Warn, 1)));
+    assert_eq!(level("require", "warn"), ((Require, 0), (Require, 0)));
+    assert_eq!(level("yes", "no"), ((Require, 0), (Require, 0)));
+    assert_eq!(level("perhaps", "warn"), ((Off, 1), (Warn, 1)));
+    let error = load(&[], "", &[("GITSEAL_MATCH_COMMITTER", "perhaps")]).unwrap_err();
+    assert!(matches!(error, SettingsError::Choice { .. }), "{error}");
 }
 
 #[test]
@@ -168,7 +188,7 @@ fn implicit_booleans_in_files_are_true() {
     let repository = Repository::open_isolated_test_only(directory.path());
     let config = Config::read(Some(&repository), &|_| None).unwrap();
     let (settings, _) = Settings::load(&config, &|_| None, None).unwrap();
-    assert!(settings.match_committer);
+    assert_eq!(settings.match_committer, MatchCommitter::Require);
 }
 
 #[test]
