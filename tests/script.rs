@@ -44,6 +44,8 @@ sessions! {
     foreign_fail
     hostile_identity_fail
     identity
+    identity_expected
+    identity_expected_fail
     identity_fail
     init
     instance

@@ -37,7 +37,7 @@ pub fn sign(
     let mut tokens = Tokens::new(&settings.token)?;
     let committer = Committer::of(payload, settings.match_committer)?;
     if let Some(subject) = tokens.subject() {
-        admit(&committer, subject, streams)?;
+        admit(settings, &committer, subject, streams)?;
     }
     let wanted = Wanted {
         payload: as_wanted(settings, payload),
@@ -63,7 +63,7 @@ fn sign_here(
     streams: &mut Streams,
 ) -> Result<Signed, CliError> {
     let token = tokens.obtain(streams)?;
-    admit(&wanted.committer, token.subject(), streams)?;
+    admit(settings, &wanted.committer, token.subject(), streams)?;
     renew(settings, streams)?;
     let instance = instance(settings)?;
     let client = Client::new(settings.server_roots(), Limits::default());
@@ -228,14 +228,34 @@ pub fn token(sources: &TokenSources) -> Result<IdToken, CliError> {
     })
 }
 
-/// Ask of a token what is known before it travels. It is asked again of one that was: what a person is told, once.
+/// Ask of a token all that is known before it travels. It is asked again of one that was: what a person is told, once.
 ///
 /// # Errors
 /// It may not sign this.
-pub fn admit(committer: &Committer, subject: &TokenSubject, streams: &mut Streams) -> Result<(), CliError> {
+pub fn admit(
+    settings: &Settings,
+    committer: &Committer,
+    subject: &TokenSubject,
+    streams: &mut Streams,
+) -> Result<(), CliError> {
+    expect(settings.identity.as_deref(), subject)?;
     match subject {
         TokenSubject::Email(email) => committer.judge(email, streams),
         TokenSubject::Subject(_) => Ok(()),
+    }
+}
+
+/// Refuse a token that is not about `expected`, where somebody is: an address that gets into a log stays there.
+///
+/// # Errors
+/// It is about somebody else.
+fn expect(expected: Option<&str>, found: &TokenSubject) -> Result<(), CliError> {
+    match expected {
+        Some(expected) if expected != found.as_str() => Err(CliError::Usage {
+            problem: format!("the identity token is for {}, and gitseal.identity is {expected}", found.as_str()),
+            hint: "log in as that identity; 'git config --show-origin gitseal.identity' says who asks for it".into(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -102,7 +102,7 @@ fn attempt(
         }
     }
     let token = tokens.obtain(streams)?;
-    admit(&wanted.committer, token.subject(), streams)?;
+    admit(settings, &wanted.committer, token.subject(), streams)?;
     let token = Secret::new(token.reveal());
     let mut client = match running {
         Some(client) => client,
