@@ -7,6 +7,7 @@
 mod architecture;
 mod conformance;
 mod corpus;
+mod disclosure;
 mod doctor;
 mod embedded_entries;
 mod faults;

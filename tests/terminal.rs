@@ -31,6 +31,16 @@ impl Person {
         Person::of(lab.command("script"), &format!("bash '{}'", script.display()))
     }
 
+    /// The same, inside the sandbox.
+    pub(crate) fn in_sandbox(lab: &Lab, text: &str) -> Self {
+        let script = lab.temp().join("on-terminal");
+        std::fs::write(&script, format!("{text}\n")).unwrap();
+        // `script` makes a session of its own: the program that the lab's command starts is enough.
+        let command = lab.in_sandbox(&script);
+        let words: Vec<String> = command.get_args().map(|word| format!("'{}'", word.to_str().unwrap())).collect();
+        Person::of(lab.command("script"), &words.join(" "))
+    }
+
     fn of(mut script: Command, command: &str) -> Self {
         script.args(["--quiet", "--return", "--flush", "--command", command, "/dev/null"]);
         script.env_remove("GIT_TERMINAL_PROMPT").env("TERM", "dumb").stdin(Stdio::piped()).stdout(Stdio::piped());

@@ -58,6 +58,14 @@ impl ConfigFile {
         Ok(())
     }
 
+    /// Give `key` one more value.
+    ///
+    /// # Errors
+    /// git cannot be run, or cannot write the file.
+    pub fn add(&self, key: &str, value: &str) -> Result<(), CliError> {
+        self.git(&["--add", key, value]).map(drop)
+    }
+
     fn git(&self, arguments: &[&str]) -> Result<(i32, String), CliError> {
         let mut command = Command::new("git");
         command.args(["config", self.scope]).args(arguments).stdin(Stdio::null());

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::disclosure::DisclosureError;
 use super::exit::Exit;
 use super::gpg_arguments::ArgumentError;
 use super::instance::store::StoreError;
@@ -86,6 +87,9 @@ pub enum CliError {
     /// A person could not be asked, or gave no answer.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
+    /// A person does not want to become public.
+    #[error(transparent)]
+    Disclosure(#[from] DisclosureError),
     /// The expected identities.
     #[error(transparent)]
     Policy(#[from] PolicyError),
@@ -203,6 +207,7 @@ impl CliError {
             ),
             CliError::Cache(_) => Some("'gitseal trust update' fetches it anew; without a network, 'gitseal trust import' takes a file".into()),
             CliError::Update(error) => Some(error.hint().to_owned()),
+            CliError::Disclosure(error) => Some(error.hint()),
             CliError::NoEntity { refusal, .. } => refusal.reason.hint().map(str::to_owned),
             CliError::Policy(_) => Some("gitseal-config(5) shows how to say whom you expect".into()),
             _ => None,

@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod commands;
 pub mod config_file;
+pub mod disclosure;
 pub mod doctor;
 pub mod error;
 pub mod exit;
