@@ -48,7 +48,7 @@ enter_empty_home() {
 start_sandbox() {
     local waited=0
     SANDBOX=$BED/sandbox
-    "$GITSEAL" sandbox serve --dir "$SANDBOX" >"$BED/sandbox.log" 2>&1 &
+    "$GITSEAL" sandbox serve --dir "$SANDBOX" --request-log "$BED/requests" >"$BED/sandbox.log" 2>&1 &
     SANDBOX_PID=$!
     until [ -e "$SANDBOX/ready" ]; do
         if ! kill -0 "$SANDBOX_PID" 2>/dev/null || [ $((waited += 1)) -gt 200 ]; then
