@@ -260,6 +260,10 @@ need_tuf_client() {
 
 # --- What a system has anyway -----------------------------------------------------------------------------------------
 
+need_systemd() {
+    command -v systemd-analyze >/dev/null || { say "interop: no systemd-analyze (package systemd)"; return 1; }
+}
+
 need_openssl() {
     command -v openssl >/dev/null || { say "interop: no openssl"; return 1; }
 }
