@@ -3,6 +3,8 @@
 //! It comes into being by a token, and it is not handed out before our own verifier has accepted what the authority
 //! issued: a signature that nobody can verify is found here and not by its readers.
 
+pub mod remembered;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::crypto::{EphemeralKey, Keypair};
