@@ -258,6 +258,30 @@ need_tuf_client() {
     export TUF_CLIENT
 }
 
+# --- Our own remembered logins, as a program ------------------------------------------------------------------------------
+
+# need_remembered_logins: sets REMEMBERED_LOGINS
+need_remembered_logins() {
+    local top
+    top=$(cd "$INTEROP_DIR/../.." && pwd)
+    (cd "$top" && cargo build --quiet --locked --example remembered-logins) || return 1
+    REMEMBERED_LOGINS=${CARGO_TARGET_DIR:-$top/target}/debug/examples/remembered-logins
+    export REMEMBERED_LOGINS
+}
+
+# --- A keyring: it is a part of the system and not of a folder --------------------------------------------------------
+
+need_keyring() {
+    local program missing=""
+    for program in dbus-run-session dbus-send gnome-keyring-daemon secret-tool; do
+        command -v "$program" >/dev/null || missing="$missing $program"
+    done
+    [ -z "$missing" ] || {
+        say "interop: no$missing; on Debian: apt-get install --no-install-recommends dbus gnome-keyring libsecret-tools"
+        return 1
+    }
+}
+
 # --- What a system has anyway -----------------------------------------------------------------------------------------
 
 need_systemd() {
