@@ -4,17 +4,20 @@ use std::error::Error as _;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderName, LOCATION, RETRY_AFTER};
 use tokio::time::Instant;
 
 use super::address::{self, Url, host};
 use super::error::NetError;
-use super::message::{Request, Response, readable};
+use super::message::{Proof, Request, Response, readable};
 use super::retry;
 use super::tls::{self, Roots};
 
 /// How we introduce ourselves.
 pub const USER_AGENT: &str = concat!("gitseal/", env!("CARGO_PKG_VERSION"));
+
+/// The header by which Google's metadata server and those who ask it know each other.
+const METADATA_FLAVOR: (&str, &str) = ("metadata-flavor", "Google");
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +80,10 @@ impl Client {
     /// # Errors
     /// [`NetError`] when there is no answer, or only one that is about the server and not about the request.
     pub async fn send(&self, request: &Request<'_>, deadline: Deadline) -> Result<Response, NetError> {
-        address::check(request.url)?;
+        match request.proof {
+            Proof::MetadataFlavor => address::check_metadata(request.url)?,
+            Proof::None | Proof::Secret(_) => address::check(request.url)?,
+        }
         let client = self.client(request.url)?;
         let mut attempt = 1;
         loop {
@@ -163,8 +169,20 @@ async fn exchange(client: &reqwest::Client, request: &Request<'_>, number: u32) 
             client.post(request.url.clone()).header(CONTENT_TYPE, *content_type).body(body.clone())
         }
     };
+    let builder = match request.proof {
+        Proof::None => builder,
+        Proof::Secret(authorization) => builder.header(AUTHORIZATION, authorization.header()),
+        Proof::MetadataFlavor => builder.header(METADATA_FLAVOR.0, METADATA_FLAVOR.1),
+    };
     let mut answer = builder.header(ACCEPT, request.accept).send().await.map_err(broken)?;
     let status = answer.status();
+    let (flavor, google) = METADATA_FLAVOR;
+    if matches!(request.proof, Proof::MetadataFlavor)
+        && answer.headers().get(flavor).is_none_or(|value| value != google)
+    {
+        // On other clouds, and behind some captive portals, somebody else has that address.
+        return Err(NetError::NotTheMetadataServer(host(request.url)));
+    }
     let text = |name: HeaderName| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let location = text(LOCATION);
     if status.is_redirection() {

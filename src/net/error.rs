@@ -53,6 +53,9 @@ pub enum NetError {
         /// Where to.
         to: String,
     },
+    /// Something else has the metadata server's address.
+    #[error("{0}: the answer is not that of Google's metadata server")]
+    NotTheMetadataServer(String),
     /// The server cannot serve us now.
     #[error("{host}: status {status} after {attempts} attempts: {message}")]
     Unavailable {
@@ -94,6 +97,7 @@ impl NetError {
             NetError::TimedOut { .. } | NetError::Unavailable { .. } | NetError::AsksToWait { .. } => {
                 "the service is slow or down; try again later"
             }
+            NetError::NotTheMetadataServer(_) => "this machine is not in Google's cloud, or something is in between",
             NetError::TooLarge { .. } | NetError::Redirected { .. } => {
                 "this does not look like the service; check its address in the settings or the signing config"
             }

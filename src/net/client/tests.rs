@@ -3,6 +3,7 @@
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::net::Authorization;
 use crate::net::test_only_server::Server;
 
 const FAST: Limits = Limits {
@@ -73,6 +74,24 @@ async fn no_redirect_is_followed() {
     let server = Server::new([answer]).await;
     assert!(matches!(get(&server).await, Err(NetError::Redirected { .. })));
     assert_eq!(elsewhere.calls(), 0);
+}
+
+#[tokio::test]
+async fn the_metadata_address_is_for_the_metadata_server_and_for_no_secret() {
+    let client = Client::new(Roots::default(), FAST);
+    let refused = async |request: Request<'_>| {
+        let error = client.send(&request, Deadline::within(Duration::from_millis(50))).await.unwrap_err();
+        matches!(error, NetError::Address(address::AddressError::PlainHttp(_)))
+    };
+    let metadata = Url::parse("http://169.254.169.254/x").unwrap();
+    let secret = Authorization::new("Bearer", "s3cret").unwrap();
+    assert!(!refused(Request::get_metadata(&metadata, LIMIT)).await);
+    assert!(refused(Request::get(&metadata, LIMIT)).await);
+    assert!(refused(Request::get(&metadata, LIMIT).with_authorization(&secret)).await);
+    assert!(refused(Request::get_metadata(&metadata, LIMIT).with_authorization(&secret)).await);
+    let other = Url::parse("http://10.0.0.1/x").unwrap();
+    assert!(refused(Request::get_metadata(&other, LIMIT)).await);
+    assert!(refused(Request::get(&other, LIMIT).with_authorization(&secret)).await);
 }
 
 #[tokio::test]
