@@ -131,7 +131,9 @@ impl Client {
             .user_agent(USER_AGENT)
             .connect_timeout(self.limits.connect)
             .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never());
+            .retry(reqwest::retry::never())
+            // HTTP/2 is compiled in for the one service that speaks nothing else; these never needed it.
+            .http1_only();
         builder = if is_plain {
             // A proxy has no business with this machine's own services, and `localhost` must not be looked up: what
             // answers under that name elsewhere would receive the token in the clear.
@@ -208,7 +210,7 @@ async fn exchange(client: &reqwest::Client, request: &Request<'_>, number: u32) 
 }
 
 /// The last cause in the chain, which names the fault; the outer ones name layers.
-fn innermost(error: &reqwest::Error) -> String {
+pub(super) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -1,4 +1,5 @@
-//! The one HTTP client: every request that gitseal makes goes through [`Client`].
+//! The one HTTP client: every request that gitseal makes to a server goes through [`Client`]. ([`grpc`] calls agents of
+//! this machine, over their own sockets.)
 //!
 //! It bounds what a server may cost us: one attempt, all attempts together, and the answer each have a limit. It repeats
 //! a request after connection faults, 429 and 5xx (every request made here may be repeated: a second certificate or
@@ -9,6 +10,8 @@
 pub mod address;
 pub mod client;
 pub mod error;
+#[cfg(unix)]
+pub mod grpc;
 pub mod message;
 pub mod retry;
 #[cfg(test)]
