@@ -3,6 +3,7 @@
 //! What they return is evidence. It is parsed strictly and bounded here, and believed only after
 //! [`verify`](crate::verify) has judged it.
 
+pub mod ambient;
 pub mod error;
 pub mod fulcio;
 pub mod id_token;
