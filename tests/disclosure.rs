@@ -3,6 +3,7 @@
 //! The signer is a shell script: this test binary asks, as the interactive login does, and only then gitseal signs.
 
 use gitseal::cli::disclosure::{Assent, acknowledge};
+use gitseal::cli::signatory::Signatory;
 use gitseal::cli::signing;
 use gitseal::cli::streams::Streams;
 use gitseal::cli::world::World;
@@ -19,7 +20,8 @@ fn child() {
     let mut streams = Streams::terminal();
     let world = World::read(&mut streams).unwrap();
     let instance = signing::instance(&world.settings).unwrap();
-    let token = signing::token(&world.settings.token).unwrap();
+    let mut signatory = Signatory::of(&world.settings).unwrap();
+    let token = signatory.token(&mut streams).unwrap();
     let assent = if std::env::var_os("ASSENT").is_some() { Assent::Given } else { Assent::Ask };
     let issuer = token.issuers().next().unwrap();
     let asked = acknowledge(&world.settings, token.subject(), issuer, &instance, assent, &mut streams);

@@ -71,7 +71,9 @@ sessions! {
     strict_fail
     tag
     tag_fail
+    token_ci_fail
     token_fail
+    token_platforms
     trust_export
     trust_fail
     trust_level

@@ -16,6 +16,7 @@ use super::trust_cache::CacheError;
 use crate::agent::ClientError;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
+use crate::service::ambient::AmbientError;
 use crate::service::look_up::LookUpError;
 use crate::service::{TokenError, UpdateError};
 use crate::sign::SignError;
@@ -110,6 +111,9 @@ pub enum CliError {
     /// The identity token.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// The platform's token.
+    #[error(transparent)]
+    Ambient(#[from] AmbientError),
     /// Nothing was signed.
     #[error(transparent)]
     Sign(#[from] SignError),
@@ -199,6 +203,7 @@ impl CliError {
                     .into(),
             ),
             CliError::Token(error) => Some(error.hint().to_owned()),
+            CliError::Ambient(error) => Some(error.hint()),
             CliError::Sign(error) => Some(error.hint().to_owned()),
             CliError::LookUp(error) => Some(error.hint().to_owned()),
             CliError::Agent(error) => Some(error.hint().to_owned()),
@@ -224,6 +229,8 @@ impl CliError {
             CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
             CliError::Update(_) | CliError::Agent(ClientError::Refused(_)) => Exit::Bad,
             CliError::Agent(_) | CliError::AgentStart(_) => Exit::Undecided,
+            CliError::Ambient(AmbientError::Missing { .. } | AmbientError::Variable { .. }) => Exit::Usage,
+            CliError::Ambient(_) => Exit::Bad,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
             CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
             CliError::Io { .. } | CliError::Terminal(_) | CliError::Git { .. } | CliError::OutputClosed => {
@@ -239,8 +246,11 @@ impl CliError {
             return self.exit();
         }
         streams.error(&self.to_string());
-        if let Some(hint) = self.hint() {
-            streams.hint(&hint);
+        match (self, self.hint()) {
+            // Lines to be put into a file of the platform's.
+            (CliError::Ambient(_), Some(lines)) => lines.lines().for_each(|line| streams.hint(line)),
+            (_, Some(hint)) => streams.hint(&hint),
+            (_, None) => {}
         }
         self.exit()
     }

@@ -10,6 +10,7 @@ use super::doctor;
 use super::gpg_arguments;
 use super::report::Report;
 use super::settings::table::TABLE;
+use super::token;
 use crate::audit::Finding;
 use crate::verify::{Reason, Refusal};
 
@@ -121,4 +122,12 @@ fn every_fault_and_field_of_the_doctor_has_its_paragraph() {
     known.extend(report.as_object().unwrap().keys().map(String::as_str));
     assert_eq!(documented.iter().collect::<BTreeSet<_>>(), known.iter().collect::<BTreeSet<_>>());
     assert_eq!(documented.len(), known.len());
+}
+
+#[test]
+fn every_token_provider_has_its_paragraph() {
+    let config = page("gitseal-config.5");
+    for name in token::provider_names() {
+        assert!(items(&config).contains(&format!("Li {name}").as_str()), "gitseal-config.5 does not describe {name}");
+    }
 }

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod commands;
+pub mod committer;
 pub mod config_file;
 pub mod disclosure;
 pub mod doctor;
@@ -24,10 +25,12 @@ pub mod pins;
 pub mod report;
 pub mod settings;
 pub mod shell;
+pub mod signatory;
 pub mod signing;
 pub mod status;
 pub mod streams;
 pub mod terminal;
+pub mod token;
 pub mod trust_cache;
 pub mod whole_file;
 pub mod world;

@@ -7,9 +7,10 @@ use crate::agent::protocol::{
     SignedPayload,
 };
 use crate::agent::server::LINGER;
+use crate::cli::committer::Committer;
 use crate::cli::error::CliError;
 use crate::cli::settings::{AgentUse, Settings};
-use crate::cli::signing::{Committer, Tokens, admit};
+use crate::cli::signatory::Signatory;
 use crate::cli::streams::Streams;
 use crate::crypto::sha256;
 use crate::entity::SignerKey;
@@ -56,13 +57,19 @@ pub fn context(payload: &[u8], repository: Option<&std::path::Path>) -> Context 
 pub fn sign(
     settings: &Settings,
     wanted: &Wanted<'_>,
-    tokens: &mut Tokens<'_>,
+    signatory: &mut Signatory<'_>,
     streams: &mut Streams,
 ) -> Result<Option<Signed>, CliError> {
-    if settings.agent.wanted == AgentUse::Off {
+    let is_of_use = match settings.agent.wanted {
+        AgentUse::Off => false,
+        // A job has a token whenever it needs one, and no use for an agent that outlives its step.
+        AgentUse::Auto => !signatory.is_machine(),
+        AgentUse::Require => true,
+    };
+    if !is_of_use {
         return Ok(None);
     }
-    match attempt(settings, wanted, tokens, streams) {
+    match attempt(settings, wanted, signatory, streams) {
         Err(error) if settings.agent.wanted == AgentUse::Auto && is_no_reason_not_to_sign(&error) => {
             streams.warning(&format!("signing without the agent: {error}"));
             if let Some(hint) = error.hint() {
@@ -77,10 +84,13 @@ pub fn sign(
 /// Whether the fault is the agent's alone. One that ended in the middle of its work is not among them: what it was asked
 /// for may be in the log already, and whoever asked should know.
 fn is_no_reason_not_to_sign(error: &CliError) -> bool {
-    let its_own =
-        |code| matches!(code, Code::Malformed | Code::Version | Code::Busy | Code::OtherSettings | Code::Locked);
     match error {
-        CliError::Agent(ClientError::Refused(Complaint { code, .. })) => its_own(*code),
+        CliError::Agent(ClientError::Refused(Complaint { code, .. })) => match code {
+            Code::Malformed | Code::Version | Code::Busy | Code::OtherSettings | Code::Locked => true,
+            // What a forwarded agent may not do, and has not, can be done here.
+            Code::Forbidden | Code::NoCredential => true,
+            _ => false,
+        },
         CliError::Agent(ClientError::Ended) => false,
         CliError::Agent(_) | CliError::AgentStart(_) => true,
         _ => false,
@@ -90,24 +100,25 @@ fn is_no_reason_not_to_sign(error: &CliError) -> bool {
 fn attempt(
     settings: &Settings,
     wanted: &Wanted<'_>,
-    tokens: &mut Tokens<'_>,
+    signatory: &mut Signatory<'_>,
     streams: &mut Streams,
 ) -> Result<Option<Signed>, CliError> {
     let request = Request::Sign(request(settings, wanted));
     let mut running = connect(&settings.agent)?;
     if let Some(client) = &mut running {
         match client.ask(&request) {
-            Err(ClientError::Refused(Complaint { code: Code::NoCredential, .. })) => {}
+            // One that somebody else started takes no token; it says where to log in.
+            Err(ClientError::Refused(Complaint { code: Code::NoCredential, .. }))
+                if settings.agent.socket.is_none() => {}
             answer => return finish(answer?, wanted).map(Some),
         }
     }
-    let token = tokens.obtain(streams)?;
-    admit(settings, &wanted.committer, token.subject(), streams)?;
+    let token = signatory.token(streams)?;
+    wanted.committer.admit(token.subject(), streams)?;
     let token = Secret::new(token.reveal());
     let mut client = match running {
         Some(client) => client,
         None if settings.agent.socket.is_some() => return Err(no_agent(settings)),
-        None if tokens.are_a_machines() && settings.agent.wanted != AgentUse::Require => return Ok(None),
         None => start::start(&place(&settings.agent)?, LINGER)?,
     };
     let login = Login { scope: scope(settings, wanted), token };

@@ -14,7 +14,7 @@ const YOUR_ADDRESS: &str = "YOU@EXAMPLE.COM";
 /// The address that the user signs with, or commits as; else something to be replaced.
 #[must_use]
 pub(super) fn own_address(setup: &Setup) -> String {
-    let from_token = token(setup).ok().and_then(|token| address_of(&token));
+    let from_token = token(setup).ok().flatten().and_then(|token| address_of(&token));
     from_token.or_else(|| the_only_address(&setup.settings().expected)).unwrap_or_else(|| YOUR_ADDRESS.to_owned())
 }
 

@@ -15,7 +15,7 @@ use super::programs::Program;
 use super::services::Contact;
 use super::settings::without_password;
 use super::setup::Setup;
-use super::token::{token, token_source};
+use super::token::{platform, token, token_source};
 use crate::cli::commands::version;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -39,6 +39,9 @@ pub struct Report {
     settings: Vec<Row>,
     trust: Option<Trust>,
     token: Option<Token>,
+    /// The platform that gives one when it is asked, for people.
+    #[serde(skip)]
+    platform: Option<String>,
     committer: Option<String>,
     expected: Expected,
     services: Vec<Contact>,
@@ -113,6 +116,7 @@ impl Report {
             settings: Vec::new(),
             trust: None,
             token: None,
+            platform: None,
             committer: None,
             expected: Expected::default(),
             services: Vec::new(),
@@ -135,6 +139,7 @@ impl Report {
             settings: TABLE.iter().filter_map(|setting| row(setup, setting)).collect(),
             trust: trust(setup),
             token: token_row(setup),
+            platform: platform(setup),
             committer: committer_email(setup),
             expected: Expected {
                 identities: expected.identities.clone(),
@@ -209,7 +214,10 @@ impl Report {
                 format!("token of {subject} ({}) in {source}, until {expires}", issuers.join(", "))
             }
             Some(Token { source, .. }) => format!("token in {source}, of no use"),
-            None => "no token now: to sign, name one with SIGSTORE_ID_TOKEN or gitseal.idTokenFile".into(),
+            None => match &self.platform {
+                Some(platform) => format!("no token now: {platform}"),
+                None => "no token now: to sign, name one with SIGSTORE_ID_TOKEN or gitseal.idTokenFile".into(),
+            },
         });
         lines.extend(self.committer.as_ref().map(|committer| format!("committer {committer}")));
         for Contact { role, url, reached, milliseconds, .. } in &self.services {
@@ -372,7 +380,7 @@ fn day(time: Timestamp) -> Date {
 
 fn token_row(setup: &Setup) -> Option<Token> {
     let source = token_source(setup)?;
-    let token = token(setup).ok();
+    let token = token(setup).ok().flatten();
     Some(Token {
         source,
         subject: token.as_ref().map(|token| token.subject().as_str().to_owned()),

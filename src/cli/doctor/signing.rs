@@ -31,7 +31,7 @@ pub(super) fn examine(setup: &Setup, findings: &mut Vec<Finding>) {
         findings.extend(services(setup));
     }
     findings.extend(patterns(setup));
-    let token = token.ok();
+    let token = token.ok().flatten();
     findings.extend(expectation(setup, token.as_ref()));
     findings.extend(committer(setup, token.as_ref()));
 }
