@@ -20,7 +20,8 @@ unset_foreign_settings() {
     local name
     for name in $(compgen -e); do
         case $name in
-        GIT_* | GNUPGHOME | GITSIGN_* | SIGSTORE_* | COSIGN_* | TUF_* | GITSEAL_* | ACTIONS_ID_TOKEN_*)
+        GIT_* | GNUPGHOME | GITSIGN_* | SIGSTORE_* | COSIGN_* | TUF_* | GITSEAL_* | ACTIONS_ID_TOKEN_* | SPIFFE_* | \
+            GITHUB_ACTIONS | GITLAB_CI | BUILDKITE* | CIRCLE* | GCE_METADATA_HOST | GOOGLE_SERVICE_ACCOUNT_NAME)
             case $name in GITSEAL_INTEROP_* | GITSEAL_BENCH_*) ;; *) unset "$name" ;; esac
             ;;
         esac
