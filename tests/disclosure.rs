@@ -37,7 +37,7 @@ fn guarded(lab: &Lab, text: &str) -> String {
     let script = format!("#!/bin/bash\n{} >/dev/null || exit\nexec gitseal \"$@\"\n", own_program("disclosure::child"));
     std::fs::write(&signer, script).unwrap();
     format!(
-        "set -e; chmod +x '{signer}'; git config --global gpg.format x509
+        "set -e; export GITSEAL_AGENT=off; chmod +x '{signer}'; git config --global gpg.format x509
          git config --global gpg.x509.program '{signer}'; git init -q demo; cd demo\n{text}",
         signer = signer.display()
     )
@@ -111,7 +111,7 @@ fn without_a_terminal_the_error_tells_the_command_that_agrees() {
     let command = said.lines().find_map(|line| line.strip_prefix(hint)).unwrap_or_else(|| panic!("no hint: {said}"));
     assert!(said.contains("there is no terminal to ask you on"), "{said}");
     assert_eq!((requests(&lab), command), (0, "git config --global --add gitseal.acknowledged 'alice@example.com'"));
-    lab.shell(&format!("cd demo; {command}; git commit -q -S --allow-empty -m x"));
+    lab.shell(&format!("cd demo; export GITSEAL_AGENT=off; {command}; git commit -q -S --allow-empty -m x"));
     assert_eq!(requests(&lab), 2);
 }
 

@@ -59,14 +59,13 @@ fn a_repository_cannot_say_whom_to_believe() {
             ("gitsign.fulcioRoot", "evil.pem"),
             ("gitseal.idTokenFile", "/etc/passwd"),
             ("gitseal.onlineLookup", "always"),
-            ("gitseal.matchCommitter", "false"),
         ],
         "",
         &[],
     )
     .unwrap();
     assert_eq!(settings, Settings::default());
-    assert_eq!(ignored.len(), 10);
+    assert_eq!(ignored.len(), 9);
     let remedy = |key: &str| ignored.iter().find(|i| i.key == key).map(|i| i.remedy.clone()).unwrap();
     assert_eq!(remedy("gitseal.trustedRoot"), "git config --global gitseal.trustedRoot '/tmp/evil.json'");
     assert_eq!(
