@@ -56,8 +56,11 @@ pub fn parse_with_query(text: &str) -> Result<Url, AddressError> {
     Ok(url)
 }
 
-/// Whether a request may go to `url`.
-pub(super) fn check(url: &Url) -> Result<(), AddressError> {
+/// Whether a request may go to `url`: https, or http on this machine.
+///
+/// # Errors
+/// [`AddressError`] says what it is instead.
+pub fn check(url: &Url) -> Result<(), AddressError> {
     match url.scheme() {
         "https" if url.has_host() => Ok(()),
         "http" if is_loopback(url) => Ok(()),

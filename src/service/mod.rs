@@ -8,6 +8,7 @@ pub mod error;
 pub mod fulcio;
 pub mod id_token;
 pub mod look_up;
+pub mod oidc;
 pub mod reachability;
 pub mod rekor_v1;
 pub mod rekor_v2;
