@@ -9,11 +9,13 @@ use super::disclosure::DisclosureError;
 use super::exit::Exit;
 use super::gpg_arguments::ArgumentError;
 use super::instance::store::StoreError;
+use super::login::LoginError;
 use super::settings::SettingsError;
 use super::streams::Streams;
 use super::terminal::TerminalError;
 use super::trust_cache::CacheError;
 use crate::agent::ClientError;
+use crate::credential::remembered::RememberError;
 use crate::policy::PolicyError;
 use crate::repo::RepoError;
 use crate::service::ambient::AmbientError;
@@ -108,6 +110,9 @@ pub enum CliError {
     /// There is nothing to say who signs.
     #[error("no identity token: nothing says who signs")]
     NoToken,
+    /// Nobody was logged in.
+    #[error(transparent)]
+    Login(#[from] LoginError),
     /// The identity token.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -117,6 +122,9 @@ pub enum CliError {
     /// Nothing was signed.
     #[error(transparent)]
     Sign(#[from] SignError),
+    /// The keyring, or what is in it.
+    #[error(transparent)]
+    Remember(#[from] RememberError),
     /// The agent, or what it says.
     #[error(transparent)]
     Agent(#[from] ClientError),
@@ -202,10 +210,12 @@ impl CliError {
                 "set SIGSTORE_ID_TOKEN or gitseal.idTokenFile; to try things out, run 'gitseal sandbox run -- git commit ...'"
                     .into(),
             ),
+            CliError::Login(error) => Some(error.hint()),
             CliError::Token(error) => Some(error.hint().to_owned()),
             CliError::Ambient(error) => Some(error.hint()),
             CliError::Sign(error) => Some(error.hint().to_owned()),
             CliError::LookUp(error) => Some(error.hint().to_owned()),
+            CliError::Remember(error) => Some(error.hint().to_owned()),
             CliError::Agent(error) => Some(error.hint().to_owned()),
             CliError::AgentStart(_) => Some(
                 "'gitseal agent start --foreground' shows more; gitseal.agent=off signs without an agent".into(),
@@ -228,7 +238,8 @@ impl CliError {
             CliError::Checksum { .. } => Exit::Bad,
             CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
             CliError::Update(_) | CliError::Agent(ClientError::Refused(_)) => Exit::Bad,
-            CliError::Agent(_) | CliError::AgentStart(_) => Exit::Undecided,
+            CliError::Login(LoginError::Oidc(_)) => Exit::Bad,
+            CliError::Agent(_) | CliError::AgentStart(_) | CliError::Remember(_) => Exit::Undecided,
             CliError::Ambient(AmbientError::Missing { .. } | AmbientError::Variable { .. }) => Exit::Usage,
             CliError::Ambient(_) => Exit::Bad,
             // Nothing is known about the signature, good or bad: there is nobody to believe.

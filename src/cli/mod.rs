@@ -17,6 +17,7 @@ pub mod gpg_arguments;
 pub mod input;
 pub mod instance;
 pub mod judgement;
+pub mod login;
 pub mod lookup;
 #[cfg(test)]
 mod man_pages;

@@ -3,14 +3,19 @@
 
 use jiff::Timestamp;
 
+use super::disclosure::{Assent, acknowledge};
 use super::error::CliError;
+use super::login::remembered::Account;
+use super::login::{self, Way};
 use super::settings::Settings;
-use super::signing::client_id;
+use super::signing::{client_id, instance, renew};
 use super::streams::Streams;
 use super::token::{self, FoundToken, Source, TokenPlace, TokenSource};
 use crate::net::{Client, Limits};
 use crate::service::IdToken;
+use crate::service::ambient::Platform;
 use crate::service::id_token::TokenSubject;
+use crate::service::oidc::Granted;
 
 /// Who signs.
 pub struct Signatory<'a> {
@@ -31,7 +36,14 @@ impl<'a> Signatory<'a> {
             Err(CliError::NoToken) => return Ok(Signatory { settings, is_machine: false, token: None }),
             place => place?,
         };
-        let is_machine = matches!(place, TokenPlace::Platform(_));
+        let around = token::surroundings();
+        let is_machine = match &place {
+            // A machine in Google's cloud may have no account, and a person at it.
+            TokenPlace::Platform(Platform::GoogleWorkloadIdentity) => settings.token.provider.is_some(),
+            TokenPlace::Platform(_) => true,
+            TokenPlace::Environment(text) => Platform::ALL.into_iter().any(|platform| platform.gave(text, around)),
+            TokenPlace::File(_) | TokenPlace::Person(_) => false,
+        };
         Ok(Signatory { settings, is_machine, token: place.read()? })
     }
 
@@ -39,6 +51,12 @@ impl<'a> Signatory<'a> {
     #[must_use]
     pub fn subject(&self) -> Option<&TokenSubject> {
         self.token.as_ref().map(IdToken::subject)
+    }
+
+    /// The token, if there is one yet.
+    #[must_use]
+    pub fn given(&self) -> Option<&IdToken> {
+        self.token.as_ref()
     }
 
     /// Who has issued it, if there is one yet.
@@ -66,7 +84,7 @@ impl<'a> Signatory<'a> {
         Ok(token)
     }
 
-    fn obtain(&mut self, _streams: &mut Streams) -> Result<IdToken, CliError> {
+    fn obtain(&mut self, streams: &mut Streams) -> Result<IdToken, CliError> {
         let now = Timestamp::now();
         let client = Client::new(self.settings.server_roots(), Limits::default());
         let audience = || client_id(self.settings, now);
@@ -75,13 +93,52 @@ impl<'a> Signatory<'a> {
                 self.is_machine = matches!(source, TokenSource::Platform(_));
                 Ok(token)
             }
-            Source::Person(_) => Err(CliError::NoToken),
+            Source::Person(way) => log_in(self.settings, way, Assent::Ask, streams),
         }
     }
 }
 
+/// Have somebody log in, unless a login is remembered. Before the token goes anywhere it is known to be whose it should
+/// be, and they know what becomes public.
+///
+/// # Errors
+/// Nobody did, or it is somebody else, or they would rather not.
+pub fn log_in(
+    settings: &Settings,
+    way: Option<Way>,
+    assent: Assent,
+    streams: &mut Streams,
+) -> Result<IdToken, CliError> {
+    renew(settings, streams)?;
+    let instance = instance(settings)?;
+    let issuer = instance.issuer.as_deref().ok_or_else(|| CliError::Usage {
+        problem: format!("the instance '{}' names no OpenID provider to log in at", instance.name),
+        hint: "set gitseal.issuer, or set SIGSTORE_ID_TOKEN or gitseal.idTokenFile".into(),
+    })?;
+    let account = Account { settings, issuer, client_id: &instance.client_id };
+    // Whoever says how they log in wants to.
+    if settings.login.remember
+        && way.is_none()
+        && let Some(token) = account.renew(streams)?
+    {
+        expect(settings.identity.as_deref(), token.subject())?;
+        return Ok(token);
+    }
+    let Granted { id_token, refresh_token } = login::obtain(settings, issuer, &instance.client_id, way, streams)?;
+    expect(settings.identity.as_deref(), id_token.subject())?;
+    let vouching = id_token.issuers().last().unwrap_or(issuer);
+    acknowledge(settings, id_token.subject(), vouching, &instance, assent, streams)?;
+    if let Some(refresh_token) = refresh_token.filter(|_| settings.login.remember) {
+        account.remember(&refresh_token, streams)?;
+    }
+    Ok(id_token)
+}
+
 /// Refuse a token that is not about `expected`, where somebody is: an address that gets into a log stays there.
-fn expect(expected: Option<&str>, found: &TokenSubject) -> Result<(), CliError> {
+///
+/// # Errors
+/// It is about somebody else.
+pub fn expect(expected: Option<&str>, found: &TokenSubject) -> Result<(), CliError> {
     match expected {
         Some(expected) if expected != found.as_str() => Err(CliError::Usage {
             problem: format!("the identity token is for {}, and gitseal.identity is {expected}", found.as_str()),

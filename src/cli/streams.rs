@@ -17,6 +17,7 @@ use super::terminal;
 /// Where messages for people go.
 pub struct Streams {
     people: Box<dyn Write>,
+    is_terminal: bool,
     colour: bool,
     /// What has been said: the same advice for each of a hundred commits would bury the rest.
     said: HashSet<String>,
@@ -42,7 +43,23 @@ impl Streams {
     }
 
     fn new(people: Box<dyn Write>, is_terminal: bool) -> Self {
-        Streams { people, colour: colour_wanted(is_terminal), said: HashSet::new() }
+        Streams { people, is_terminal, colour: colour_wanted(is_terminal), said: HashSet::new() }
+    }
+
+    /// Whether somebody looks at them now.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// A drawing of block characters, such as a QR code: black on white where there is colour, whatever the terminal's
+    /// own are, as a camera wants it.
+    pub fn drawing(&mut self, rows: &[String]) {
+        for row in rows {
+            let row = neutral(row);
+            let row = if self.colour { format!("{BLACK_ON_WHITE}{row}{PLAIN}\n") } else { format!("{row}\n") };
+            let _ = self.people.write_all(row.as_bytes());
+        }
     }
 
     /// Something worth knowing.
@@ -102,6 +119,7 @@ pub fn with_patience<T>(doing: &str, work: impl FnOnce() -> T) -> T {
 
 pub(super) const RED: &str = "\x1b[31m";
 pub(super) const YELLOW: &str = "\x1b[33m";
+const BLACK_ON_WHITE: &str = "\x1b[38;5;16;48;5;231m";
 const CYAN: &str = "\x1b[36m";
 pub(super) const PLAIN: &str = "\x1b[m";
 

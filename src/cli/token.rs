@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::error::CliError;
 use super::input;
+use super::login::Way;
 use super::settings::TokenSources;
 use crate::net::Client;
 use crate::service::ambient::{Platform, Surroundings};
@@ -20,15 +21,6 @@ const PRODUCT_NAME_FILE: &str = "/sys/class/dmi/id/product_name";
 const MAX_PRODUCT_NAME_LEN: u64 = 4096;
 /// The names of providers that are no platforms.
 const OTHER_NAMES: [&str; 4] = ["interactive", "device", "envvar", "filesystem"];
-
-/// How a person logs in, where the settings say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    /// In a browser on this machine.
-    Browser,
-    /// On any device, with a code.
-    Device,
-}
 
 /// Where the token to sign with is.
 #[derive(Clone, PartialEq, Eq)]

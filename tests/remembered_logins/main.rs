@@ -49,7 +49,7 @@ async fn run(logins: &RememberedLogins, login: &Login, asked: &[&str]) -> Result
             Ok("remembered".to_owned())
         }
         ["knows"] => Ok(if logins.knows(login).await? { "yes" } else { "no" }.to_owned()),
-        ["forget"] => Ok(if logins.forget(login).await? { "forgotten" } else { "nothing" }.to_owned()),
+        ["forget"] => Ok(if logins.take(login).await?.is_some() { "forgotten" } else { "nothing" }.to_owned()),
         ["renew", command] => {
             let renewed = logins.renew(login, |token| async move { redeem(command, &token) }).await;
             match renewed {

@@ -3,7 +3,7 @@
 
 use crate::agent::ClientError;
 use crate::agent::protocol::{
-    Bytes, Code, Complaint, Context, Hex32, Kind, Login, Request, Response, Scope, Secret, Sign, Signature,
+    Bytes, Code, Complaint, Context, Held, Hex32, Kind, Login, Request, Response, Scope, Secret, Sign, Signature,
     SignedPayload,
 };
 use crate::agent::server::LINGER;
@@ -18,6 +18,7 @@ use crate::entity::cms::from_cms;
 use crate::format::cms::SignedData;
 use crate::format::git::{self, ObjectKind, SIGNED_MESSAGE};
 use crate::format::pem;
+use crate::service::IdToken;
 use crate::sign::{Payload, Signed};
 use crate::verify::content;
 
@@ -124,6 +125,29 @@ fn attempt(
     let login = Login { scope: scope(settings, wanted), token };
     match client.ask(&Request::Login(login))? {
         Response::Credential(_) => finish(client.ask(&request)?, wanted).map(Some),
+        _ => Err(ClientError::Answer.into()),
+    }
+}
+
+/// Have the agent take `token`; it is started if there is none.
+///
+/// # Errors
+/// There is no credential.
+pub fn log_in(settings: &Settings, token: &IdToken) -> Result<Held, CliError> {
+    let mut client = match connect(&settings.agent)? {
+        Some(client) => client,
+        None if settings.agent.socket.is_some() => return Err(no_agent(settings)),
+        None => start::start(&place(&settings.agent)?, LINGER)?,
+    };
+    let scope = Scope {
+        instance: settings.instance_name(),
+        settings: digest_of(settings),
+        issuer: None,
+        client_id: settings.client_id.clone(),
+        identity: settings.identity.clone(),
+    };
+    match client.ask(&Request::Login(Login { scope, token: Secret::new(token.reveal()) }))? {
+        Response::Credential(held) => Ok(held),
         _ => Err(ClientError::Answer.into()),
     }
 }

@@ -191,14 +191,14 @@ fn one_line(held: &Held, now: Timestamp) -> String {
     format!("{}, {} left, {count}", held.identity, left(held, now))
 }
 
-fn left(held: &Held, now: Timestamp) -> String {
+pub(super) fn left(held: &Held, now: Timestamp) -> String {
     match held.expires.duration_since(now).as_secs().max(0) {
         seconds if seconds < 60 => format!("{seconds} s"),
         seconds => format!("{} m {} s", seconds / 60, seconds % 60),
     }
 }
 
-fn state(client: &mut Client) -> Result<State, CliError> {
+pub(super) fn state(client: &mut Client) -> Result<State, CliError> {
     match client.ask(&Request::List(Nothing {}))? {
         Response::Held(state) => Ok(state),
         _ => Err(ClientError::Answer.into()),

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod doctor;
 pub mod init;
 pub mod instance;
+pub mod login;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod show;
@@ -45,6 +46,12 @@ pub enum Command {
     Agent(agent::AgentArgs),
     /// Look at the whole setup, and name each fault with the command that mends it.
     Doctor(doctor::Doctor),
+    /// Log in, and let the agent hold what signs.
+    Login(login::Login),
+    /// Make an end of a login: in the agent, in the keyring, and at the provider.
+    Logout(login::Logout),
+    /// Tell who would sign now.
+    Whoami(login::Whoami),
     /// Make git sign with gitseal, or undo that.
     Init(init::Init),
     /// Run a whole Sigstore on this machine, to try things out and for tests.
@@ -81,6 +88,9 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     let outcome = match line.command {
         Command::Agent(agent) => agent.run(&mut streams),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Login(login) => login.run(&mut streams),
+        Command::Logout(logout) => logout.run(&mut streams),
+        Command::Whoami(whoami) => whoami.run(&mut streams),
         Command::Init(init) => init.run(),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),

@@ -68,6 +68,12 @@ pub enum RememberError {
 }
 
 impl RememberError {
+    /// Whether there is no keyring at all, so that nothing can be in it.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self, RememberError::NoBus | RememberError::NoService | RememberError::NoCollection)
+    }
+
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> &'static str {

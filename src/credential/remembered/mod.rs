@@ -141,14 +141,17 @@ impl RememberedLogins {
         self.put(login, token).await
     }
 
-    /// Forget `login`, and say whether there was one.
+    /// Forget `login`, and give out what there was, so that its issuer can be told.
     ///
     /// # Errors
     /// [`RememberError`]
-    pub async fn forget(&self, login: &Login) -> Result<bool, RememberError> {
+    pub async fn take(&self, login: &Login) -> Result<Option<Zeroizing<String>>, RememberError> {
         // A renewal that is under way would otherwise bring it back.
         let _turn = self.turn(login).await?;
-        self.keyring.remove(login.account()).await
+        // What cannot be used is removed all the same.
+        let found = self.keyring.get(login.account()).await;
+        self.keyring.remove(login.account()).await?;
+        Ok(found.ok().flatten().filter(|token| is_token(token)))
     }
 
     /// Whether `login` is remembered, without touching it.
