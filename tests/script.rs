@@ -43,6 +43,7 @@ sessions! {
     exit_codes
     foreign_fail
     hostile_identity_fail
+    login
     identity
     identity_expected
     identity_expected_fail

@@ -35,6 +35,14 @@ fn options(page: &str) -> BTreeSet<String> {
     options
 }
 
+/// A subsection of a page, from its heading to the next one.
+fn subsection(page: &str, heading: &str) -> String {
+    let from = page.find(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    let rest = &page[from + 1..];
+    let end = [rest.find("\n.Ss"), rest.find("\n.Sh")].into_iter().flatten().min().unwrap();
+    rest[..end].to_owned()
+}
+
 fn long_options(command: &clap::Command) -> BTreeSet<String> {
     let long = |argument: &clap::Arg| argument.get_long().map(|long| format!("--{long}"));
     let shown = command.get_arguments().filter(|argument| !argument.is_hide_set());
@@ -57,12 +65,9 @@ fn every_command_and_option_has_its_paragraph() {
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
             "agent" | "doctor" | "verify" | "sandbox" | "instance" | "trust" => page(&format!("gitseal-{name}.1")),
-            _ => {
-                let from = main.find(&format!(".Ss gitseal {name}")).unwrap();
-                let rest = &main[from + 1..];
-                let end = [rest.find("\n.Ss"), rest.find("\n.Sh")].into_iter().flatten().min().unwrap();
-                rest[..end].to_owned()
-            }
+            // Three commands about one thing share a page, each in its own subsection.
+            "login" | "logout" | "whoami" => subsection(&page("gitseal-login.1"), &format!(".Ss {name}")),
+            _ => subsection(&main, &format!(".Ss gitseal {name}")),
         };
         assert_eq!(options(&own), long_options(command), "gitseal {name}");
     }
