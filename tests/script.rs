@@ -251,6 +251,8 @@ impl Default for Settle {
             pattern(r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9]", "DATE"),
             pattern(r"\b[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]+)?\b", "TIME"),
             pattern(r"\b[12][0-9]{9}\b", "UNIXTIME"),
+            // How long a credential lives yet.
+            pattern(r"\b[0-9] m [0-9]{1,2} s\b", "M:SS"),
         ];
         Self { folders: Vec::new(), patterns }
     }

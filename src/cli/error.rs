@@ -207,7 +207,7 @@ impl CliError {
             CliError::Kept { .. } => Some("'gitseal instance show' tells where its documents come from".into()),
             CliError::Checksum { .. } => Some("it is damaged, or not the file that was meant; fetch it again".into()),
             CliError::NoToken => Some(
-                "set SIGSTORE_ID_TOKEN or gitseal.idTokenFile; to try things out, run 'gitseal sandbox run -- git commit ...'"
+                "set SIGSTORE_ID_TOKEN or gitseal.idTokenFile, or unset gitseal.tokenProvider to log in; to try things out, run 'gitseal sandbox run -- git commit ...'"
                     .into(),
             ),
             CliError::Login(error) => Some(error.hint()),

@@ -216,7 +216,7 @@ impl Report {
             Some(Token { source, .. }) => format!("token in {source}, of no use"),
             None => match &self.platform {
                 Some(platform) => format!("no token now: {platform}"),
-                None => "no token now: to sign, name one with SIGSTORE_ID_TOKEN or gitseal.idTokenFile".into(),
+                None => "no token now: the next signature asks for a login, or 'gitseal login' does".into(),
             },
         });
         lines.extend(self.committer.as_ref().map(|committer| format!("committer {committer}")));

@@ -80,12 +80,11 @@ fn command(template: &str) -> Result<Vec<Word>, LoginError> {
     if template.contains(['\n', '\r', '\0']) {
         return Err(LoginError::Opener("has more than one line"));
     }
-    let words = split(template).ok_or(LoginError::Opener("has a quote that does not end"))?;
-    let command: Vec<Word> = words
-        .iter()
-        .map(|word| PLACEHOLDERS.iter().fold(word.clone(), |word, name| word.replace(name, PLACEHOLDERS[0])))
-        .map(|word| word.split(PLACEHOLDERS[0]).map(str::to_owned).collect())
-        .collect();
+    // Spaces inside the placeholder separate no words.
+    let template = PLACEHOLDERS.iter().fold(template.to_owned(), |text, name| text.replace(name, PLACEHOLDERS[0]));
+    let words = split(&template).ok_or(LoginError::Opener("has a quote that does not end"))?;
+    let command: Vec<Word> =
+        words.iter().map(|word| word.split(PLACEHOLDERS[0]).map(str::to_owned).collect()).collect();
     match command.iter().position(|word| word.len() > 1) {
         None => Err(LoginError::Opener("says nowhere where the address goes")),
         // The address would be the program.
