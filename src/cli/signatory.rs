@@ -17,6 +17,9 @@ use crate::service::ambient::Platform;
 use crate::service::id_token::TokenSubject;
 use crate::service::oidc::Granted;
 
+/// The variable that tells programs that they run in Google's cloud, where it is no guess.
+const METADATA_HOST: &str = "GCE_METADATA_HOST";
+
 /// Who signs.
 pub struct Signatory<'a> {
     settings: &'a Settings,
@@ -39,7 +42,9 @@ impl<'a> Signatory<'a> {
         let around = token::surroundings();
         let is_machine = match &place {
             // A machine in Google's cloud may have no account, and a person at it.
-            TokenPlace::Platform(Platform::GoogleWorkloadIdentity) => settings.token.provider.is_some(),
+            TokenPlace::Platform(Platform::GoogleWorkloadIdentity) => {
+                settings.token.provider.is_some() || (around.variable)(METADATA_HOST).is_some()
+            }
             TokenPlace::Platform(_) => true,
             TokenPlace::Environment(text) => Platform::ALL.into_iter().any(|platform| platform.gave(text, around)),
             TokenPlace::File(_) | TokenPlace::Person(_) => false,

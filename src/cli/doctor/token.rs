@@ -37,7 +37,13 @@ fn usable(setup: &Setup, sources: &TokenSources) -> Result<Option<IdToken>, CliE
 #[must_use]
 pub(super) fn platform(setup: &Setup) -> Option<String> {
     let around = token::surroundings();
-    let TokenPlace::Platform(platform) = token::place(&setup.settings().token, around).ok()? else { return None };
+    let platform = match token::place(&setup.settings().token, around) {
+        Ok(TokenPlace::Platform(platform)) => platform,
+        Err(CliError::NoToken) => {
+            return Some("the environment has none, and the settings look nowhere else (gitseal.tokenProvider)".into());
+        }
+        _ => return None,
+    };
     Some(match platform.prepare(around, &signing::client_id(setup.settings(), setup.now)) {
         Ok(_) => format!("{platform} gives one when something is signed"),
         Err(error) => error.to_string(),
