@@ -183,7 +183,8 @@ fn tell(state: &State, streams: &mut Streams) -> Result<(), CliError> {
 }
 
 /// As in "dev@example.com, 6 m 12 s left, 14 signatures".
-fn one_line(held: &Held, now: Timestamp) -> String {
+#[must_use]
+pub fn one_line(held: &Held, now: Timestamp) -> String {
     let count = match held.signatures {
         1 => "1 signature".to_owned(),
         count => format!("{count} signatures"),
@@ -198,7 +199,11 @@ pub(super) fn left(held: &Held, now: Timestamp) -> String {
     }
 }
 
-pub(super) fn state(client: &mut Client) -> Result<State, CliError> {
+/// What the agent holds.
+///
+/// # Errors
+/// It does not say.
+pub fn state(client: &mut Client) -> Result<State, CliError> {
     match client.ask(&Request::List(Nothing {}))? {
         Response::Held(state) => Ok(state),
         _ => Err(ClientError::Answer.into()),

@@ -5,6 +5,7 @@
 //! is a finding and not an error. It changes nothing, runs nothing that a repository names, and without being asked to
 //! opens no connection.
 
+mod agent;
 mod expected;
 mod finding;
 mod git;

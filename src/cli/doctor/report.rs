@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use serde::Serialize;
 
+use super::agent;
 use super::finding::{Finding, Severity};
 use super::git::{KEYS, VARIABLES};
 use super::person::committer_email;
@@ -42,6 +43,7 @@ pub struct Report {
     /// The platform that gives one when it is asked, for people.
     #[serde(skip)]
     platform: Option<String>,
+    agent: Option<String>,
     committer: Option<String>,
     expected: Expected,
     services: Vec<Contact>,
@@ -117,6 +119,7 @@ impl Report {
             trust: None,
             token: None,
             platform: None,
+            agent: None,
             committer: None,
             expected: Expected::default(),
             services: Vec::new(),
@@ -140,6 +143,7 @@ impl Report {
             trust: trust(setup),
             token: token_row(setup),
             platform: platform(setup),
+            agent: agent::line(setup),
             committer: committer_email(setup),
             expected: Expected {
                 identities: expected.identities.clone(),
@@ -219,6 +223,7 @@ impl Report {
                 None => "no token now: the next signature asks for a login, or 'gitseal login' does".into(),
             },
         });
+        lines.extend(self.agent.clone());
         lines.extend(self.committer.as_ref().map(|committer| format!("committer {committer}")));
         for Contact { role, url, reached, milliseconds, .. } in &self.services {
             let state = match (reached, milliseconds) {

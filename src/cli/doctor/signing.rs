@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::agent;
 use super::expected::{expectation, patterns};
 use super::finding::{Finding, Id};
 use super::person::{address_of, committer_email, set_email, the_only_address};
@@ -34,6 +35,7 @@ pub(super) fn examine(setup: &Setup, findings: &mut Vec<Finding>) {
     let token = token.ok().flatten();
     findings.extend(expectation(setup, token.as_ref()));
     findings.extend(committer(setup, token.as_ref()));
+    findings.extend(agent::unusable(setup));
 }
 
 /// Each file that a setting names and that would be read, tried alone: one bad file must not hide the next.
