@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 
+use super::proven::Proven;
 use super::reason::{Reason, Refusal};
 use crate::format::x509::{Certificate, KeyPurpose};
 use crate::trust::Authority;
@@ -18,6 +19,7 @@ pub(super) fn find_path<'a>(
     leaf: &Certificate,
     purpose: KeyPurpose,
     times: &[Timestamp],
+    proven: &Proven,
 ) -> Result<&'a [Certificate], Refusal> {
     check_leaf(leaf, purpose, times)?;
     let mut refusal = Refusal::new(
@@ -31,7 +33,7 @@ pub(super) fn find_path<'a>(
                 continue;
             }
             let path = &authority.chain[at..];
-            match check_window(authority, times).and_then(|()| check_path(leaf, path, purpose, times)) {
+            match check_window(authority, times).and_then(|()| check_path(leaf, path, purpose, times, proven)) {
                 Ok(()) => return Ok(path),
                 // Another authority may have the same name: go on, and if it is none, say why this one was not.
                 Err(found) => refusal = found,
@@ -57,6 +59,7 @@ fn check_path(
     path: &[Certificate],
     purpose: KeyPurpose,
     times: &[Timestamp],
+    proven: &Proven,
 ) -> Result<(), Refusal> {
     let mut below = leaf;
     for (depth, issuer) in path.iter().enumerate() {
@@ -64,7 +67,7 @@ fn check_path(
             return Err(Refusal::new(Reason::ChainInvalid, "the names in the chain do not follow each other"));
         }
         check_issuer(issuer, depth, Some(purpose), times)?;
-        check_signature(below, issuer)?;
+        proven.check_signature(below, issuer)?;
         below = issuer;
     }
     Ok(())

@@ -18,6 +18,7 @@
 mod chain;
 pub mod content;
 pub mod log;
+mod proven;
 pub mod reason;
 mod sct;
 mod signature;
@@ -31,6 +32,8 @@ use jiff::Timestamp;
 pub use log::LoggedAt;
 pub use reason::{Reason, Refusal, Verdict};
 pub use timestamp::Stamp;
+
+use proven::Proven;
 
 use crate::entity::{SignedEntity, SignerKey};
 use crate::format::x509::{Certificate, Identity, KeyPurpose};
@@ -85,6 +88,7 @@ pub enum LogRequirement {
 #[derive(Debug, Clone)]
 pub struct Verifier {
     root: TrustedRoot,
+    proven: Proven,
 }
 
 /// What was proven. Only [`Verifier::verify`] makes one.
@@ -154,7 +158,7 @@ impl Verifier {
     /// A verifier that believes `root`.
     #[must_use]
     pub fn new(root: TrustedRoot) -> Self {
-        Verifier { root }
+        Verifier { root, proven: Proven::default() }
     }
 
     /// Whom it believes.
@@ -215,7 +219,8 @@ impl Verifier {
             }
             times.push(leaf.not_before());
         }
-        let path = chain::find_path(&self.root.certificate_authorities, leaf, KeyPurpose::CodeSigning, &times)?;
+        let path =
+            chain::find_path(&self.root.certificate_authorities, leaf, KeyPurpose::CodeSigning, &times, &self.proven)?;
         // 1. What travels along and has no place in the chain is a place for bytes that nobody vouches for.
         for other in &entity.material.chain {
             if !path.iter().any(|known| known.der() == other.der()) {
@@ -247,7 +252,8 @@ impl Verifier {
     fn evidence(&self, entity: &SignedEntity, now: Timestamp) -> Result<(Vec<LoggedAt>, Vec<Stamp>), Refusal> {
         let logged = log::check(&self.root, entity)?;
         let signature = entity.signature.bytes();
-        let stamps = timestamp::check(&self.root.timestamp_authorities, signature, &entity.material.timestamps)?;
+        let stamps =
+            timestamp::check(&self.root.timestamp_authorities, signature, &entity.material.timestamps, &self.proven)?;
         log::check_key_window(&self.root, &logged, &stamps)?;
         let times = logged.iter().filter_map(|logged| logged.integrated_time).chain(stamps.iter().map(|one| one.time));
         match times.into_iter().find(|time| *time > now) {

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 
 use super::chain;
+use super::proven::Proven;
 use super::reason::{Reason, Refusal};
 use crate::format::timestamp_token::TimestampToken;
 use crate::format::x509::{Certificate, KeyPurpose};
@@ -28,13 +29,18 @@ pub struct Stamp {
 }
 
 /// Check every stamp over `signature`; each must hold.
-pub(super) fn check(authorities: &[Authority], signature: &[u8], tokens: &[Vec<u8>]) -> Result<Vec<Stamp>, Refusal> {
+pub(super) fn check(
+    authorities: &[Authority],
+    signature: &[u8],
+    tokens: &[Vec<u8>],
+    proven: &Proven,
+) -> Result<Vec<Stamp>, Refusal> {
     if tokens.len() > MAX_TIMESTAMPS {
         return Err(Refusal::new(Reason::TimestampMalformed, format!("{} stamps are too many", tokens.len())));
     }
     let mut found: Vec<(Stamp, Vec<u8>)> = Vec::new();
     for token in tokens {
-        let numbered = check_token(authorities, signature, token)?;
+        let numbered = check_token(authorities, signature, token, proven)?;
         // By its number: the bytes of a stamp differ by whether its certificate travels along.
         if found.contains(&numbered) {
             return Err(Refusal::new(Reason::TimestampDuplicate, "the same stamp is given twice"));
@@ -45,7 +51,12 @@ pub(super) fn check(authorities: &[Authority], signature: &[u8], tokens: &[Vec<u
 }
 
 /// The stamp and the number that its authority gave it.
-fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Result<(Stamp, Vec<u8>), Refusal> {
+fn check_token(
+    authorities: &[Authority],
+    signature: &[u8],
+    der: &[u8],
+    proven: &Proven,
+) -> Result<(Stamp, Vec<u8>), Refusal> {
     let token =
         TimestampToken::parse(der).map_err(|error| Refusal::new(Reason::TimestampMalformed, error.to_string()))?;
     // 3.1 The stamp is over the raw bytes of this signature.
@@ -58,7 +69,7 @@ fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Resul
     let mut refusal =
         Refusal::new(Reason::TimestampNotTrusted, "the stamp is by an authority that the trusted root does not list");
     for authority in authorities {
-        match check_authority(authority, &token, time) {
+        match check_authority(authority, &token, time, proven) {
             Ok(true) => {
                 let stamp = Stamp { time, authority: authority.uri.clone(), operator: authority.operator.clone() };
                 return Ok((stamp, token.info().serial.clone()));
@@ -75,7 +86,12 @@ fn check_token(authorities: &[Authority], signature: &[u8], der: &[u8]) -> Resul
 }
 
 /// `Ok(false)` when the stamp is not this authority's.
-fn check_authority(authority: &Authority, token: &TimestampToken, time: Timestamp) -> Result<bool, Refusal> {
+fn check_authority(
+    authority: &Authority,
+    token: &TimestampToken,
+    time: Timestamp,
+    proven: &Proven,
+) -> Result<bool, Refusal> {
     let Some((leaf, issuers)) = signer(authority, token) else { return Ok(false) };
     if !authority.valid_for.contains(time) {
         let detail = format!("it was not in use at {time}");
@@ -90,7 +106,7 @@ fn check_authority(authority: &Authority, token: &TimestampToken, time: Timestam
     let mut below = &leaf;
     for (depth, issuer) in issuers.iter().enumerate() {
         chain::check_issuer(issuer, depth, Some(KeyPurpose::TimeStamping), &[time]).map_err(invalid)?;
-        chain::check_signature(below, issuer).map_err(invalid)?;
+        proven.check_signature(below, issuer).map_err(invalid)?;
         below = issuer;
     }
     Ok(true)
