@@ -63,6 +63,22 @@ pub enum Fault {
     TooManyRequests,
     /// The connection is closed without an answer.
     CutConnection,
+    /// The issuer sends the browser back with another state.
+    WrongState,
+    /// The issuer sends the browser back in another issuer's name.
+    MixedUp,
+    /// The issuer does not log anybody in.
+    Denied,
+    /// The token is for another login.
+    WrongNonce,
+    /// The token is by another issuer.
+    WrongIssuer,
+    /// The token is for another audience.
+    WrongAudience,
+    /// The token was good until a minute ago.
+    ExpiredToken,
+    /// Whoever redeems a code, or a device, is sent on to another host.
+    RedirectElsewhere,
 }
 
 const STALE_CHECKPOINT: &str = "stale-checkpoint";
@@ -72,10 +88,33 @@ const SLOW: &str = "slow";
 const UNAVAILABLE: &str = "5xx";
 const TOO_MANY_REQUESTS: &str = "429";
 const CUT_CONNECTION: &str = "cut-connection";
+const WRONG_STATE: &str = "wrong-state";
+const MIXED_UP: &str = "mixed-up";
+const DENIED: &str = "denied";
+const WRONG_NONCE: &str = "wrong-nonce";
+const WRONG_ISSUER: &str = "wrong-issuer";
+const WRONG_AUDIENCE: &str = "wrong-audience";
+const EXPIRED_TOKEN: &str = "expired-token";
+const REDIRECT_ELSEWHERE: &str = "redirect-elsewhere";
 
 /// The names of all faults.
-pub const NAMES: [&str; 7] =
-    [STALE_CHECKPOINT, WRONG_KEY, SPLIT_VIEW, SLOW, UNAVAILABLE, TOO_MANY_REQUESTS, CUT_CONNECTION];
+pub const NAMES: [&str; 15] = [
+    STALE_CHECKPOINT,
+    WRONG_KEY,
+    SPLIT_VIEW,
+    SLOW,
+    UNAVAILABLE,
+    TOO_MANY_REQUESTS,
+    CUT_CONNECTION,
+    WRONG_STATE,
+    MIXED_UP,
+    DENIED,
+    WRONG_NONCE,
+    WRONG_ISSUER,
+    WRONG_AUDIENCE,
+    EXPIRED_TOKEN,
+    REDIRECT_ELSEWHERE,
+];
 
 /// The text is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,6 +163,14 @@ impl FromStr for Rule {
             (UNAVAILABLE, None) => Fault::Unavailable,
             (TOO_MANY_REQUESTS, None) => Fault::TooManyRequests,
             (CUT_CONNECTION, None) => Fault::CutConnection,
+            (WRONG_STATE, None) => Fault::WrongState,
+            (MIXED_UP, None) => Fault::MixedUp,
+            (DENIED, None) => Fault::Denied,
+            (WRONG_NONCE, None) => Fault::WrongNonce,
+            (WRONG_ISSUER, None) => Fault::WrongIssuer,
+            (WRONG_AUDIENCE, None) => Fault::WrongAudience,
+            (EXPIRED_TOKEN, None) => Fault::ExpiredToken,
+            (REDIRECT_ELSEWHERE, None) => Fault::RedirectElsewhere,
             _ => return Err(bad()),
         };
         Ok(Rule { fault, service, left })
@@ -140,6 +187,14 @@ impl fmt::Display for Rule {
             Fault::Unavailable => UNAVAILABLE,
             Fault::TooManyRequests => TOO_MANY_REQUESTS,
             Fault::CutConnection => CUT_CONNECTION,
+            Fault::WrongState => WRONG_STATE,
+            Fault::MixedUp => MIXED_UP,
+            Fault::Denied => DENIED,
+            Fault::WrongNonce => WRONG_NONCE,
+            Fault::WrongIssuer => WRONG_ISSUER,
+            Fault::WrongAudience => WRONG_AUDIENCE,
+            Fault::ExpiredToken => EXPIRED_TOKEN,
+            Fault::RedirectElsewhere => REDIRECT_ELSEWHERE,
         })?;
         if let Some((name, _)) = SERVICES.iter().find(|(_, service)| Some(*service) == self.service) {
             write!(f, "@{name}")?;
@@ -220,6 +275,7 @@ mod tests {
             "429",
             "slow@oidc=1*3",
             "split-view",
+            "wrong-nonce@oidc*1",
         ] {
             assert_eq!(text.parse::<Rule>().unwrap().to_string(), text);
         }

@@ -1,5 +1,5 @@
-//! The OIDC issuer: discovery, keys, authorization code with PKCE, device flow, refresh, and a token for the asking
-//! (OpenID Connect Core, RFC 6749, RFC 7636, RFC 8628).
+//! The OIDC issuer: discovery, keys, authorization code with PKCE, device flow, refresh, revocation, and a token for the
+//! asking (OpenID Connect Core, RFC 6749, 7009, 7636, 8628, 9207).
 //!
 //! It approves everybody: whoever asks is the configured identity, or the one that `login_hint` names. That is the
 //! point of a sandbox and the reason why it listens on loopback only.
@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::faults::{Fault, Service};
+use super::faults::{Fault, Faults, Service};
 use super::reply::{Parameters, Refusal, lock};
 use super::server::Services;
 use crate::crypto::{EphemeralKey, Keypair, ServiceKey, digest::hex, random, sha256};
@@ -39,6 +39,8 @@ const MAX_GRANTS: usize = 1024;
 const DEVICE_INTERVAL: i64 = 1;
 
 const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+/// Another host, and another issuer, for the faults that have one.
+const ELSEWHERE: &str = "https://elsewhere.example";
 const OUT_OF_BAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
 /// The issuer.
@@ -104,31 +106,8 @@ impl Oidc {
         lifetime: SignedDuration,
         now: Timestamp,
     ) -> String {
-        self.sign(identity, audience, nonce, lifetime, now, &self.key)
-    }
-
-    fn sign(
-        &self,
-        identity: &str,
-        audience: &str,
-        nonce: Option<&str>,
-        lifetime: SignedDuration,
-        now: Timestamp,
-        key: &dyn Keypair,
-    ) -> String {
-        let issued = now.as_second();
-        let expires = issued + lifetime.as_secs();
-        let mut claims = json!({
-            "iss": self.issuer, "aud": audience, "iat": issued, "nbf": issued, "exp": expires, "sub": subject(identity),
-        });
-        if is_email(identity) {
-            claims["email"] = json!(identity);
-            claims["email_verified"] = json!(true);
-        }
-        if let Some(nonce) = nonce {
-            claims["nonce"] = json!(nonce);
-        }
-        jws::sign(&claims, key).expect("the issuer's key is a P-256 key")
+        let issuer = &self.issuer;
+        sign(Claims { issuer, identity, audience, nonce, lifetime }, now, &self.key)
     }
 
     fn grant(&self, grant: Grant) -> String {
@@ -143,9 +122,32 @@ impl Oidc {
         name
     }
 
-    fn answer(&self, grant: &Grant, now: Timestamp, key: &dyn Keypair) -> Response {
-        let lifetime = self.token_lifetime;
-        let id_token = self.sign(&grant.identity, &grant.client_id, grant.nonce.as_deref(), lifetime, now, key);
+    fn answer(&self, grant: &Grant, now: Timestamp, faults: &Faults) -> Response {
+        let strikes = |fault| faults.strikes(Service::Oidc, fault);
+        let mut claims = Claims {
+            issuer: &self.issuer,
+            identity: &grant.identity,
+            audience: &grant.client_id,
+            nonce: grant.nonce.as_deref(),
+            lifetime: self.token_lifetime,
+        };
+        if strikes(Fault::WrongNonce) {
+            claims.nonce = Some("another");
+        }
+        if strikes(Fault::WrongIssuer) {
+            claims.issuer = ELSEWHERE;
+        }
+        if strikes(Fault::WrongAudience) {
+            claims.audience = "another";
+        }
+        if strikes(Fault::ExpiredToken) {
+            claims.lifetime = SignedDuration::from_mins(-1);
+        }
+        let lifetime = claims.lifetime;
+        let id_token = match strikes(Fault::WrongKey) {
+            true => sign(claims, now, &EphemeralKey::generate()),
+            false => sign(claims, now, &self.key),
+        };
         let refresh = Grant {
             kind: GrantKind::Refresh,
             challenge: None,
@@ -155,10 +157,36 @@ impl Oidc {
         };
         let body = json!({
             "access_token": Base64Url::encode_string(&random::bytes::<24>()), "token_type": "Bearer",
-            "expires_in": lifetime.as_secs(), "id_token": id_token, "refresh_token": self.grant(refresh),
+            "expires_in": lifetime.as_secs().max(0), "id_token": id_token, "refresh_token": self.grant(refresh),
         });
         ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
     }
+}
+
+/// What a token says.
+struct Claims<'a> {
+    issuer: &'a str,
+    identity: &'a str,
+    audience: &'a str,
+    nonce: Option<&'a str>,
+    lifetime: SignedDuration,
+}
+
+fn sign(claims: Claims<'_>, now: Timestamp, key: &dyn Keypair) -> String {
+    let Claims { issuer, identity, audience, nonce, lifetime } = claims;
+    let issued = now.as_second();
+    let expires = issued + lifetime.as_secs();
+    let mut claims = json!({
+        "iss": issuer, "aud": audience, "iat": issued, "nbf": issued, "exp": expires, "sub": subject(identity),
+    });
+    if is_email(identity) {
+        claims["email"] = json!(identity);
+        claims["email_verified"] = json!(true);
+    }
+    if let Some(nonce) = nonce {
+        claims["nonce"] = json!(nonce);
+    }
+    jws::sign(&claims, key).expect("the issuer's key is a P-256 key")
 }
 
 /// Whether an identity is an e-mail address; else it is the URI of a workload.
@@ -177,6 +205,7 @@ pub(super) fn routes() -> axum::Router<Arc<Services>> {
         .route("/oidc/keys", get(keys))
         .route("/oidc/auth", get(authorize))
         .route("/oidc/token", post(token))
+        .route("/oidc/revoke", post(revoke))
         .route("/oidc/device/code", post(device_code))
         .route("/oidc/device", get(device_page))
         .route("/token", get(plain_token))
@@ -189,6 +218,7 @@ async fn discovery(State(services): State<Arc<Services>>) -> Json<Value> {
         "authorization_endpoint": format!("{issuer}/auth"),
         "token_endpoint": format!("{issuer}/token"),
         "device_authorization_endpoint": format!("{issuer}/device/code"),
+        "revocation_endpoint": format!("{issuer}/revoke"),
         "jwks_uri": format!("{issuer}/keys"),
         "response_types_supported": ["code"],
         "grant_types_supported": ["authorization_code", "refresh_token", DEVICE_GRANT],
@@ -197,6 +227,7 @@ async fn discovery(State(services): State<Arc<Services>>) -> Json<Value> {
         "scopes_supported": ["openid", "email", "profile", "offline_access"],
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "nbf", "email", "email_verified", "nonce"],
     }))
 }
@@ -234,6 +265,18 @@ async fn authorize(
         return Err(Refusal::bad_request("PKCE with S256 is required"));
     }
     let oidc = &services.oidc;
+    let strikes = |fault| services.faults.strikes(Service::Oidc, fault);
+    let separator = if request.redirect_uri.contains('?') { '&' } else { '?' };
+    let state = if strikes(Fault::WrongState) { Some("another".to_owned()) } else { request.state };
+    let state = state.map(|state| format!("&state={}", percent(&state))).unwrap_or_default();
+    let issuer = if strikes(Fault::MixedUp) { ELSEWHERE } else { oidc.issuer() };
+    let back = |answer: &str| {
+        let location = format!("{}{separator}{answer}{state}&iss={}", request.redirect_uri, percent(issuer));
+        (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
+    };
+    if strikes(Fault::Denied) {
+        return Ok(back("error=access_denied&error_description=fault"));
+    }
     let code = oidc.grant(Grant {
         kind: GrantKind::Code { redirect_uri: request.redirect_uri.clone() },
         identity: request.login_hint.unwrap_or_else(|| oidc.identity.clone()),
@@ -247,10 +290,7 @@ async fn authorize(
             Html(format!("<!doctype html><title>code</title><p>Your code is <code>{code}</code></p>")).into_response()
         );
     }
-    let separator = if request.redirect_uri.contains('?') { '&' } else { '?' };
-    let state = request.state.map(|state| format!("&state={}", percent(&state))).unwrap_or_default();
-    let location = format!("{}{separator}code={code}{state}", request.redirect_uri);
-    Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
+    Ok(back(&format!("code={code}")))
 }
 
 #[derive(Deserialize)]
@@ -265,6 +305,12 @@ struct Redeem {
 
 async fn token(State(services): State<Arc<Services>>, Form(request): Form<Redeem>) -> Result<Response, OAuthError> {
     let now = Timestamp::now();
+    if services.faults.strikes(Service::Oidc, Fault::RedirectElsewhere) {
+        return Ok((StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, ELSEWHERE)]).into_response());
+    }
+    if request.grant_type == DEVICE_GRANT && services.faults.strikes(Service::Oidc, Fault::Denied) {
+        return Err(OAuthError("access_denied", "fault"));
+    }
     let oidc = &services.oidc;
     let invalid = OAuthError("invalid_grant", "unknown, used or expired");
     let name = match request.grant_type.as_str() {
@@ -299,10 +345,18 @@ async fn token(State(services): State<Arc<Services>>, Form(request): Form<Redeem
     if !fits || !proven || grant.expires < now {
         return Err(invalid);
     }
-    if services.faults.strikes(Service::Oidc, Fault::WrongKey) {
-        return Ok(oidc.answer(&grant, now, &EphemeralKey::generate()));
-    }
-    Ok(oidc.answer(&grant, now, &oidc.key))
+    Ok(oidc.answer(&grant, now, &services.faults))
+}
+
+#[derive(Deserialize)]
+struct Revoke {
+    token: String,
+}
+
+/// Gone either way (RFC 7009 section 2.2).
+async fn revoke(State(services): State<Arc<Services>>, Form(request): Form<Revoke>) -> StatusCode {
+    lock(&services.oidc.grants).remove(&request.token);
+    StatusCode::OK
 }
 
 #[derive(Deserialize)]
@@ -353,7 +407,8 @@ async fn plain_token(State(services): State<Arc<Services>>, Parameters(request):
     let lifetime =
         request.lifetime.map_or(oidc.token_lifetime, SignedDuration::from_secs).clamp(-MAX_LIFETIME, MAX_LIFETIME);
     if services.faults.strikes(Service::Oidc, Fault::WrongKey) {
-        return oidc.sign(&identity, audience, None, lifetime, Timestamp::now(), &EphemeralKey::generate());
+        let claims = Claims { issuer: &oidc.issuer, identity: &identity, audience, nonce: None, lifetime };
+        return sign(claims, Timestamp::now(), &EphemeralKey::generate());
     }
     oidc.token(&identity, audience, None, lifetime, Timestamp::now())
 }
