@@ -18,7 +18,10 @@ impl Server {
     /// A server with these answers, heads and all.
     pub(crate) async fn new<S: Into<String>>(answers: impl IntoIterator<Item = S>) -> Self {
         let answers: Vec<String> = answers.into_iter().map(Into::into).collect();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), answers)
+    }
+
+    fn on(listener: TcpListener, answers: Vec<String>) -> Self {
         let base = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
@@ -34,6 +37,13 @@ impl Server {
     /// A server whose answers are JSON with these statuses.
     pub(crate) async fn json(answers: &[(u16, &str)]) -> Self {
         Self::new(answers.iter().map(|(status, body)| answer(*status, "", body))).await
+    }
+
+    /// A server that answers with JSON in which its own address stands in the place of `name`.
+    pub(crate) async fn naming_itself(body: &str, name: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = format!("http://{}", listener.local_addr().unwrap());
+        Self::on(listener, vec![answer(200, "", &body.replace(name, &own))])
     }
 
     /// An address here.

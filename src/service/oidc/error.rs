@@ -71,8 +71,8 @@ pub enum OidcError {
     #[error("OpenID provider {0} gave no ID token")]
     NoIdToken(String),
     /// An ID token that is not for us, not from them, not for this login, or not valid any more.
-    #[error("the ID token does not hold: {0}")]
-    BadIdToken(#[source] ClaimsVerificationError),
+    #[error("the ID token {}", why(.0))]
+    BadIdToken(ClaimsVerificationError),
     /// An ID token that holds and that is of no use.
     #[error(transparent)]
     Token(#[from] TokenError),
@@ -152,6 +152,18 @@ fn words(code: &str, description: &Option<String>) -> String {
     match description {
         Some(description) => format!("{description} ({code})"),
         None => code.to_owned(),
+    }
+}
+
+/// What is wrong with an ID token.
+fn why(cause: &ClaimsVerificationError) -> String {
+    match cause {
+        ClaimsVerificationError::Expired(detail) => format!("has expired: {detail}"),
+        ClaimsVerificationError::InvalidAudience(detail) => format!("is for somebody else: {detail}"),
+        ClaimsVerificationError::InvalidIssuer(detail) => format!("is by another issuer: {detail}"),
+        ClaimsVerificationError::InvalidNonce(_) => "is for another login".to_owned(),
+        ClaimsVerificationError::SignatureVerification(_) => "is not signed by this provider".to_owned(),
+        other => format!("does not hold: {other}"),
     }
 }
 

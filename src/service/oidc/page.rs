@@ -42,7 +42,8 @@ impl Page {
                 title: "You are logged in",
                 mark: CHECK,
                 who: match granted.id_token.subject() {
-                    TokenSubject::Email(email) => format!("as <b>{}</b>", escaped(email)),
+                    // A long address breaks where it has two parts.
+                    TokenSubject::Email(email) => format!("as <b>{}</b>", escaped(email).replace('@', "<wbr>@")),
                     // The name that a provider has for somebody, which nobody would know themselves by.
                     TokenSubject::Subject(_) => String::new(),
                 },

@@ -23,12 +23,14 @@ use super::super::session::Session;
 use super::error::OidcError;
 use super::{Granted, RefreshToken, Remember};
 use crate::net::address::{self, AddressError};
-use crate::net::{Client, Request, Url};
+use crate::net::{Client, Request, Response, Url};
 
 /// Largest answer of a provider, in bytes: discovery documents and key sets have a few KiB, token answers less.
 const MAX_ANSWER_LEN: usize = 256 * 1024;
 /// How long one exchange with the provider may take, repetitions included. A person is watching.
 const EXCHANGE_TIME: Duration = Duration::from_secs(30);
+/// What the endpoints of RFC 6749 take.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// What its ID tokens may be signed with: nothing symmetric, whose key we would have to share, and not `none`.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 9] = [
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
@@ -155,20 +157,26 @@ impl<'a> Provider<'a> {
         self.metadata.additional_metadata().authorization_response_iss_parameter_supported
     }
 
-    /// What goes along with a form of our own to say who we are (RFC 6749 section 2.3.1).
-    pub(super) fn own_credentials(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let id = ("client_id", self.client.client_id().as_str());
-        std::iter::once(id).chain(self.secret.as_ref().map(|secret| ("client_secret", secret.as_str())))
-    }
-
     /// A conversation about one thing.
     pub(super) fn session(&self) -> Session<'a> {
         Session::new(self.http, EXCHANGE_TIME)
     }
 
-    /// A conversation that lasts as long as a person takes.
-    pub(super) fn session_of(&self, time: Duration) -> Session<'a> {
-        Session::new(self.http, time)
+    /// Ask the token endpoint with a form of our own.
+    pub(super) async fn ask_for_token(&self, form: &[(&str, &str)]) -> Result<Response, ServiceError> {
+        self.post(self.client.token_uri().url(), form).await
+    }
+
+    /// Send a form of our own, and who we are (RFC 6749 section 2.3.1).
+    pub(super) async fn post(&self, url: &Url, form: &[(&str, &str)]) -> Result<Response, ServiceError> {
+        let mut query = Url::parse("http://localhost").expect("a plain address");
+        query.query_pairs_mut().extend_pairs(form).append_pair("client_id", self.client.client_id());
+        if let Some(secret) = &self.secret {
+            query.query_pairs_mut().append_pair("client_secret", secret);
+        }
+        let body = query.query().unwrap_or_default().as_bytes().to_vec();
+        let request = Request::post(url, (FORM, body), "application/json", MAX_ANSWER_LEN);
+        self.session().send(Peer::OidcProvider, request).await
     }
 
     /// What is asked for: who it is, and if it shall be remembered the right to come back. A provider that lists its
@@ -245,7 +253,7 @@ pub(super) async fn exchange(session: Session<'_>, request: HttpRequest) -> Resu
     let request = if body.is_empty() {
         Request::get(&url, MAX_ANSWER_LEN)
     } else {
-        Request::post(&url, ("application/x-www-form-urlencoded", body), "application/json", MAX_ANSWER_LEN)
+        Request::post(&url, (FORM, body), "application/json", MAX_ANSWER_LEN)
     };
     let answer = session.send(Peer::OidcProvider, request).await?;
     let mut response = HttpResponse::new(answer.body);

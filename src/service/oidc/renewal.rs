@@ -7,10 +7,7 @@ use super::super::error::{Peer, ServiceError};
 use super::error::OidcError;
 use super::provider::{Provider, exchange};
 use super::{Granted, RefreshToken};
-use crate::net::{Request, Url, address};
-
-/// Largest answer to a revocation, in bytes: a good one is empty, another one says why in a line.
-const MAX_ANSWER_LEN: usize = 16 * 1024;
+use crate::net::address;
 
 /// Have a new ID token for `token`. Where the provider gives no new refresh token, the old one goes on; it is handed
 /// back either way.
@@ -50,14 +47,7 @@ pub enum Revoked {
 pub async fn revoke(provider: &Provider<'_>, token: &RefreshToken) -> Result<Revoked, OidcError> {
     let Some(endpoint) = provider.revocation_endpoint() else { return Ok(Revoked::NotPossible) };
     let url = endpoint.url();
-    let mut form = Url::parse("http://localhost").expect("a plain address");
-    form.query_pairs_mut()
-        .append_pair("token", token.secret())
-        .append_pair("token_type_hint", "refresh_token")
-        .extend_pairs(provider.own_credentials());
-    let body = form.query().unwrap_or_default().as_bytes().to_vec();
-    let request = Request::post(url, ("application/x-www-form-urlencoded", body), "application/json", MAX_ANSWER_LEN);
-    let answer = provider.session().send(Peer::OidcProvider, request).await?;
+    let answer = provider.post(url, &[("token", token.secret()), ("token_type_hint", "refresh_token")]).await?;
     match answer.status {
         // Section 2.2: also for a token that it does not know any more.
         200..=299 => Ok(Revoked::Yes),
