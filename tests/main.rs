@@ -15,6 +15,7 @@ mod forge;
 mod judge;
 mod lab;
 mod mutation;
+mod oidc;
 mod readme;
 mod robust;
 mod sandbox;

@@ -28,13 +28,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const KILLS: u32 = 12;
 
 /// `gitseal sandbox serve` as a process of its own.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
-    fn start(dir: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn start(dir: &Path, arguments: &[&str]) -> Self {
         let ready = dir.join("ready");
         let _ = std::fs::remove_file(&ready);
         let child = gitseal(&["sandbox", "serve", "--dir", dir.to_str().unwrap()])
@@ -86,7 +86,7 @@ impl Server {
         self.request("POST", path, FORM, fields.join("&").as_bytes()).unwrap()
     }
 
-    fn faults(&self, faults: &[&str]) {
+    pub(crate) fn faults(&self, faults: &[&str]) {
         assert_eq!(self.post("/sandbox/faults", &json!({ "faults": faults })).status, 200);
     }
 }

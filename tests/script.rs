@@ -54,6 +54,9 @@ sessions! {
     instance_files
     match_committer
     match_committer_fail
+    login_browser
+    login_device
+    login_fail
     merge
     merge_fail
     online
