@@ -15,7 +15,7 @@ use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
-use gitseal::credential::remembered::{Login, Redemption, RememberError, RememberedLogins, RenewError};
+use gitseal::credential::remembered::{Login, Redemption, RememberError, RememberedLogins, RenewError, Taken};
 use gitseal::service::wait;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -49,7 +49,11 @@ async fn run(logins: &RememberedLogins, login: &Login, asked: &[&str]) -> Result
             Ok("remembered".to_owned())
         }
         ["knows"] => Ok(if logins.knows(login).await? { "yes" } else { "no" }.to_owned()),
-        ["forget"] => Ok(if logins.take(login).await?.is_some() { "forgotten" } else { "nothing" }.to_owned()),
+        ["forget"] => Ok(match logins.take(login).await? {
+            Taken::Nothing => "nothing",
+            Taken::Token(_) | Taken::Useless => "forgotten",
+        }
+        .to_owned()),
         ["renew", command] => {
             let renewed = logins.renew(login, |token| async move { redeem(command, &token) }).await;
             match renewed {

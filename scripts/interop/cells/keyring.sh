@@ -236,6 +236,82 @@ waits_for_the_issuer() {
     is_id_token "$(login renew "$REDEEM")"
 }
 
+# --- Whole sessions: a person logs in once, and the keyring does the rest ---------------------------------------------------
+
+# in_short_sandbox COMMAND...: in a sandbox whose certificates live for 20 seconds, with a repository and a browser that
+# counts how often it was opened; nothing but the browser gives a token
+in_short_sandbox() {
+    unlock pw
+    printf '#!/bin/sh\necho >>%q/logins\ncurl -sL -o /dev/null "$1"\n' "$PWD" >browser
+    chmod +x browser
+    : >logins
+    signing_repository "$GITSEAL"
+    git config --global gitseal.urlOpener "$PWD/browser {{.URL}}"
+    git config --global gitseal.rememberLogin true
+    git config --global gitseal.acknowledged "$IDENTITY"
+    git config --global gitseal.certificateIdentity "$IDENTITY"
+    git config --global gitseal.certificateOidcIssuerRegexp '^http://127\.0\.0\.1:[0-9]+/oidc$'
+    env -u SIGSTORE_ID_TOKEN "$GITSEAL" sandbox run --identity "$IDENTITY" --certificate-lifetime 20 -- bash -euo pipefail -c '
+        unset GITSEAL_ID_TOKEN_FILE SIGSTORE_ID_TOKEN GITSIGN_TOKEN_PROVIDER
+        "$@"' session "$@"
+}
+
+logins() {
+    wc -l <logins
+}
+
+all_are_good() {
+    refuses grep -qv '^G' <(git -C repo log --format='%G? %s')
+}
+
+wait_until_nothing_is_held() {
+    local waited=0
+    until "$GITSEAL" agent status | grep -q 'holds nothing'; do
+        [ $((waited += 1)) -lt 90 ]
+        sleep 0.5
+    done
+}
+
+commits_without_another_login() {
+    signed_commit one
+    expect "$(logins)" 1
+    secret-tool lookup service gitseal >/dev/null
+    signed_commit two
+    # Without the agent each commit has a certificate of its own, and the keyring gives the login.
+    GITSEAL_AGENT=off signed_commit three
+    expect "$(logins)" 1
+    # The agent renews what is in use before it is over, and lets go what is not.
+    sleep 21
+    "$GITSEAL" agent status | grep -q "^$IDENTITY, "
+    wait_until_nothing_is_held
+    signed_commit four
+    expect "$(logins)" 1
+    "$GITSEAL" logout | grep -q '^the keyring has forgotten the login, and so has http'
+    refuses secret-tool lookup service gitseal
+    expect "$("$GITSEAL" logout)" "logged out"
+    signed_commit five
+    expect "$(logins)" 2
+    all_are_good
+}
+
+signs_without_a_keyring() {
+    DBUS_SESSION_BUS_ADDRESS=unix:path=$PWD/nothing signed_commit one
+    expect "$(logins)" 1
+    refuses secret-tool lookup service gitseal
+    printf 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\n' >payload
+    DBUS_SESSION_BUS_ADDRESS=unix:path=$PWD/nothing GITSEAL_AGENT=off \
+        "$GITSEAL" --status-fd=2 -bsau x <payload >/dev/null 2>said
+    grep -q '^gitseal: warning: no login is remembered: there is no keyring here' said
+    grep -q '^\[GNUPG:\] SIG_CREATED' said
+    lock_keyring
+    GITSEAL_AGENT=off "$GITSEAL" --status-fd=2 -bsau x <payload >/dev/null 2>said
+    grep -q '^gitseal: warning: no login is remembered: the keyring is locked' said
+    grep -q '^\[GNUPG:\] SIG_CREATED' said
+    all_are_good
+}
+
+export -f in_short_sandbox logins all_are_good wait_until_nothing_is_held signing_repository signed_commit \
+    commits_without_another_login signs_without_a_keyring
 export -f session unlock lock_keyring login remember fails_as refuses expect first_token is_id_token \
     stores_and_finds is_locked has_no_collection holds_something_else renews renews_for_many_at_once \
     loses_nothing_when_killed goes_on_without_the_keyring waits_for_the_issuer
@@ -256,3 +332,6 @@ cell "eight processes renew one login at once" "$KEYRING" session renews_for_man
 cell "a process that dies loses no login" "$KEYRING" session loses_nothing_when_killed
 cell "a keyring that is locked meanwhile costs the next login and not this one" "$KEYRING" session goes_on_without_the_keyring
 cell "an issuer that is down costs no login" "$KEYRING" session waits_for_the_issuer
+cell "one login is enough for certificate after certificate, until logout" "$KEYRING" \
+    session in_short_sandbox commits_without_another_login
+cell "without a keyring, or with a locked one, it says so and signs" "$KEYRING" session in_short_sandbox signs_without_a_keyring

@@ -12,7 +12,7 @@ use super::{Registration, secret};
 use crate::cli::error::CliError;
 use crate::cli::settings::Settings;
 use crate::cli::streams::Streams;
-use crate::credential::remembered::{Login, Redemption, RememberError, RememberedLogins, RenewError, Renewed};
+use crate::credential::remembered::{Login, Redemption, RememberError, RememberedLogins, RenewError, Renewed, Taken};
 use crate::net::{Client, Limits};
 use crate::service::oidc::renewal::{Revoked, refresh, revoke};
 use crate::service::oidc::{OidcError, Provider, RefreshToken};
@@ -107,8 +107,9 @@ impl Account<'_> {
         let Some((logins, login)) = self.logins(streams) else { return Ok(Forgotten::Nothing) };
         let taken = wait(logins.take(&login)).map_err(|error| CliError::io("wait for the keyring", error))?;
         let token = match taken {
-            Ok(Some(token)) => token,
-            Ok(None) => return Ok(Forgotten::Nothing),
+            Ok(Taken::Token(token)) => token,
+            Ok(Taken::Nothing) => return Ok(Forgotten::Nothing),
+            Ok(Taken::Useless) => return Ok(Forgotten::KeyringOnly),
             // Where there is no keyring, nothing can be in it.
             Err(error) if error.is_absence() => return Ok(Forgotten::Nothing),
             Err(error) => return Err(error.into()),

@@ -83,6 +83,17 @@ fn check_name(what: &'static str, name: &str, misleading: bool) -> Result<(), Re
     Ok(())
 }
 
+/// What was remembered, and is not any more.
+#[derive(Debug)]
+pub enum Taken {
+    /// Nothing was.
+    Nothing,
+    /// This refresh token.
+    Token(Zeroizing<String>),
+    /// Something that is none.
+    Useless,
+}
+
 /// What an issuer made of a refresh token.
 #[derive(Debug)]
 pub enum Redemption<T> {
@@ -145,13 +156,17 @@ impl RememberedLogins {
     ///
     /// # Errors
     /// [`RememberError`]
-    pub async fn take(&self, login: &Login) -> Result<Option<Zeroizing<String>>, RememberError> {
+    pub async fn take(&self, login: &Login) -> Result<Taken, RememberError> {
         // A renewal that is under way would otherwise bring it back.
         let _turn = self.turn(login).await?;
-        // What cannot be used is removed all the same.
         let found = self.keyring.get(login.account()).await;
-        self.keyring.remove(login.account()).await?;
-        Ok(found.ok().flatten().filter(|token| is_token(token)))
+        // What cannot be used is removed all the same.
+        let was_there = self.keyring.remove(login.account()).await?;
+        Ok(match found {
+            Ok(Some(token)) if is_token(&token) => Taken::Token(token),
+            _ if was_there => Taken::Useless,
+            _ => Taken::Nothing,
+        })
     }
 
     /// Whether `login` is remembered, without touching it.
