@@ -14,23 +14,25 @@ struct Page<T>(T);
 
 /// A value that wipes itself, on a page of its own.
 pub(super) struct LockedPage<T: ZeroizeOnDrop> {
-    // Dropped in this order: wiped while it is still locked.
-    page: Box<Page<T>>,
+    // Dropped in this order: wiped while it is still locked. Always there: the page is made before its value, for a value
+    // that is put on a page on the stack is moved with all of it, and what it leaves lies deeper than anybody wipes.
+    page: Box<Page<Option<T>>>,
     lock: Option<region::LockGuard>,
 }
 
 impl<T: ZeroizeOnDrop> LockedPage<T> {
     /// Put what `make` makes there. A system that locks no more pages (`ulimit -l`) does not keep us from signing.
     pub(super) fn new(make: impl FnOnce() -> T) -> Self {
-        let page = in_its_place(make);
+        let mut page = Box::new(Page(None));
+        let lock = region::lock(&raw const *page, size_of::<Page<Option<T>>>()).ok();
+        put(&mut page.0, make);
         wipe_stack();
-        let lock = region::lock(&raw const *page, size_of::<Page<T>>()).ok();
         LockedPage { page, lock }
     }
 
     /// The value.
     pub(super) fn get(&self) -> &T {
-        &self.page.0
+        self.page.0.as_ref().expect("it was put there when the page was made")
     }
 
     /// Whether the system has promised to keep it in memory.
@@ -39,13 +41,13 @@ impl<T: ZeroizeOnDrop> LockedPage<T> {
     }
 }
 
+/// A call of its own, so that all it leaves lies below its caller, where the stack is wiped.
 #[inline(never)]
-fn in_its_place<T>(make: impl FnOnce() -> T) -> Box<Page<T>> {
-    Box::new(Page(make()))
+fn put<T>(place: &mut Option<T>, make: impl FnOnce() -> T) {
+    *place = Some(make());
 }
 
-/// How much of the stack below its caller [`wipe_stack`] overwrites: twice the page that a new key passes through, and
-/// more than signing reaches down.
+/// How much of the stack below its caller [`wipe_stack`] overwrites: more than making a key and signing reach down.
 const WIPED: usize = 64 * 1024;
 
 /// Overwrite what functions that have returned left on the stack below their caller: numbers that a private key can be
@@ -68,7 +70,7 @@ mod tests {
         let pages: Vec<_> = (0..4_u8).map(|n| LockedPage::new(|| Zeroizing::new([n; 32]))).collect();
         for (n, page) in pages.iter().enumerate() {
             assert_eq!(**page.get(), [u8::try_from(n).unwrap(); 32]);
-            assert_eq!((&raw const *page.page).addr() % size_of::<Page<Zeroizing<[u8; 32]>>>(), 0);
+            assert_eq!((&raw const *page.page).addr() % size_of::<Page<Option<Zeroizing<[u8; 32]>>>>(), 0);
         }
     }
 }
