@@ -69,20 +69,23 @@ fn failed(cause: &str) -> CliError {
 }
 
 fn launch(program: &Path, place: &Place, linger: Duration) -> Result<String, CliError> {
-    // The shell closes what we were given beside the standard streams: a pipe of git's, held open by an agent that
-    // lives on, would keep its reader waiting. Rust closes nothing that it has not opened.
-    let script = r#"exec "$0" agent start --detached --linger "$1" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-"#;
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(script).arg(program).arg(linger.as_secs().to_string());
+    // What we were given beside the standard streams is not handed on: a pipe of git's, held open by an agent that lives
+    // on, would keep its reader waiting. Rust closes nothing that it has not opened.
+    close_fds::set_fds_cloexec_threadsafe(3, &[]);
+    let mut command = Command::new(program);
+    command.args(["agent", "start", "--detached", "--linger"]).arg(linger.as_secs().to_string());
     command.env_clear().envs(std::env::vars_os().filter(|(name, _)| is_inherited(name)));
     command.env("GITSEAL_AGENT_DIR", place.directory());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| CliError::io("start the agent", error))?;
-    let stdout = child.stdout.take().expect("it was asked for");
+    let io = |error| CliError::io("start the agent", error);
+    let (reader, writer) = std::io::pipe().map_err(io)?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone().map_err(io)?).stderr(writer);
+    command.spawn().map_err(io)?;
+    // With it go our own ends of the pipe.
+    drop(command);
     let (sender, said) = mpsc::channel();
     std::thread::spawn(move || {
         let mut text = String::new();
-        let _ = stdout.take(MAX_MESSAGE_LEN).read_to_string(&mut text);
+        let _ = reader.take(MAX_MESSAGE_LEN).read_to_string(&mut text);
         let _ = sender.send(text);
     });
     said.recv_timeout(START_TIME).map_err(|_| failed("it is not ready after ten seconds"))
