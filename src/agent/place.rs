@@ -91,6 +91,9 @@ pub struct Place {
 #[derive(Debug)]
 pub struct Taken {
     place: Place,
+    /// The sockets that were made here, and are removed in the end. One that was handed over is the giver's, who goes on
+    /// listening on it.
+    made: Vec<PathBuf>,
     _lock: File,
 }
 
@@ -163,7 +166,7 @@ impl Place {
         options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
         let lock = options.open(&path).map_err(PlaceError::io(&path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Taken { place: self, _lock: lock }),
+            Ok(()) => Ok(Taken { place: self, made: Vec::new(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(PlaceError::Taken(self.directory)),
             Err(TryLockError::Error(error)) => Err(PlaceError::io(&path)(error)),
         }
@@ -181,23 +184,29 @@ impl Taken {
     ///
     /// # Errors
     /// [`PlaceError`]: something lies there that is no socket of an agent that has died, or nobody can listen.
-    pub fn listen(&self) -> Result<[UnixListener; 2], PlaceError> {
-        Ok([bind(&self.place.socket())?, bind(&self.place.forward_socket())?])
+    pub fn listen(&mut self) -> Result<[UnixListener; 2], PlaceError> {
+        Ok([self.bind(self.place.socket())?, self.listen_for_forwarded()?])
     }
 
     /// Listen on the socket that may be forwarded; the other one was handed over.
     ///
     /// # Errors
     /// As for [`Taken::listen`].
-    pub fn listen_for_forwarded(&self) -> Result<UnixListener, PlaceError> {
-        bind(&self.place.forward_socket())
+    pub fn listen_for_forwarded(&mut self) -> Result<UnixListener, PlaceError> {
+        self.bind(self.place.forward_socket())
+    }
+
+    fn bind(&mut self, path: PathBuf) -> Result<UnixListener, PlaceError> {
+        let listener = bind(&path)?;
+        self.made.push(path);
+        Ok(listener)
     }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
         // While the lock is still held: whoever takes it next makes new ones.
-        for socket in [self.place.socket(), self.place.forward_socket()] {
+        for socket in &self.made {
             let _ = fs::remove_file(socket);
         }
     }
@@ -256,7 +265,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = Place::at(folder.path().join("a/b")).unwrap();
         assert_eq!(place.check().unwrap(), None);
-        let taken = place.clone().take().unwrap();
+        let mut taken = place.clone().take().unwrap();
         assert_eq!(mode(place.directory()), 0o700);
         assert!(matches!(place.clone().take(), Err(PlaceError::Taken(_))));
         let listening = taken.listen().unwrap();
@@ -285,7 +294,7 @@ mod tests {
         assert!(matches!(take("link"), Err(PlaceError::NotDirectory(_))));
         assert!(take("file").is_err());
         assert!(matches!(take("open"), Err(PlaceError::Mode { mode: 0o711, .. })));
-        let taken = take("real").unwrap();
+        let mut taken = take("real").unwrap();
         fs::write(taken.place().socket(), "mine").unwrap();
         assert!(matches!(taken.listen(), Err(PlaceError::NotSocket(_))));
         fs::remove_file(taken.place().socket()).unwrap();
@@ -298,10 +307,21 @@ mod tests {
     #[test]
     fn a_dead_agents_socket_gives_way() {
         let folder = tempfile::tempdir().unwrap();
-        let taken = Place::at(folder.path().join("agent")).unwrap().take().unwrap();
+        let mut taken = Place::at(folder.path().join("agent")).unwrap().take().unwrap();
         // Dropping a listener leaves its file, as a killed agent does.
         drop(taken.listen().unwrap());
         assert!(taken.place().socket().exists());
         taken.listen().unwrap();
+    }
+
+    #[test]
+    fn a_socket_that_was_handed_over_stays_where_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut taken = Place::at(folder.path().join("agent")).unwrap().take().unwrap();
+        let [socket, forward] = [taken.place().socket(), taken.place().forward_socket()];
+        let _given = UnixListener::bind(&socket).unwrap();
+        let _made = taken.listen_for_forwarded().unwrap();
+        drop(taken);
+        assert!(socket.exists() && !forward.exists());
     }
 }

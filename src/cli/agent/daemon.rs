@@ -46,7 +46,7 @@ pub fn run(settings: &Settings, linger: Duration, ties: Ties) -> Result<(), CliE
         std::env::set_current_dir("/").map_err(|error| CliError::io("leave the current directory", error))?;
     }
     let place = place(&settings.agent)?;
-    let taken = match place.take() {
+    let mut taken = match place.take() {
         Ok(taken) => taken,
         Err(error @ PlaceError::Taken(_)) => {
             if ties == Ties::Detached {
