@@ -124,7 +124,7 @@ impl Client {
         // An agent that is too busy says so and closes; what it said is still there to be read.
         match self.stream.write_all(bytes) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
             Err(error) => Err(ClientError::Frame(error.into())),
         }
     }

@@ -18,4 +18,4 @@ pub mod store;
 pub use client::{Client, ClientError};
 pub use place::{Place, PlaceError};
 pub use protocol::{Request, Response, Scope};
-pub use server::{Definition, Server};
+pub use server::{Definition, Door, Server};

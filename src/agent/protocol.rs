@@ -101,13 +101,16 @@ pub enum SignedPayload {
     Object(Bytes),
 }
 
+/// Longest directory of a [`Context`], in bytes: what systems call PATH_MAX. A thousand of them are remembered.
+pub const MAX_REPOSITORY_LEN: usize = 4096;
+
 /// What is signed where; shown to the agent's user and nothing else.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Context {
     /// What is signed.
     pub kind: Kind,
-    /// The repository's directory, if there is one.
+    /// The repository's directory, if there is one; at most [`MAX_REPOSITORY_LEN`] bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<String>,
 }
@@ -285,6 +288,15 @@ impl Complaint {
     /// A complaint.
     pub fn new(code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Complaint { code, message: message.into(), hint: hint.into() }
+    }
+
+    /// The instance is not among those that the forwarded socket signs for. Whether there is such an instance is not
+    /// said.
+    #[must_use]
+    pub fn not_forwarded(instance: &InstanceName) -> Self {
+        let problem = format!("the forwarded socket does not sign for the instance '{instance}'");
+        let allow = format!("on the agent's machine: git config --global --add gitseal.forwardInstance {instance}");
+        Complaint::new(Code::Forbidden, problem, allow)
     }
 }
 

@@ -17,11 +17,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Mutex, Semaphore};
 
-use super::frame::{self, FrameError};
+use super::frame::{self, FrameError, MAX_FRAME_LEN};
 use super::peer;
 use super::protocol::{
-    Code, Complaint, Forget, Greeting, Hello, Hex32, Logged, Login, MAX_BATCH, MAX_PASSPHRASE_LEN, Nothing, Request,
-    Response, Scope, Secret, Sign, Signature, SignedPayload, State, VERSION,
+    Code, Complaint, Forget, Greeting, Hello, Hex32, Logged, Login, MAX_BATCH, MAX_PASSPHRASE_LEN, MAX_REPOSITORY_LEN,
+    Nothing, Request, Response, Scope, Secret, Sign, Signature, SignedPayload, State, VERSION,
 };
 use super::store::{Found, Moment, NotFound, Store};
 use crate::crypto::{HashedPassphrase, sha256};
@@ -35,10 +35,14 @@ use crate::trust::{Instance, InstanceName};
 pub const LINGER: Duration = Duration::from_secs(60);
 /// Connections at one time; more are told to come back. A rebase opens one after the other.
 pub const MAX_CONNECTIONS: usize = 64;
+/// The same for the forwarded socket, beside them: another machine must not keep this one's user from saying `stop`.
+pub const MAX_FORWARDED_CONNECTIONS: usize = 16;
 /// How long a client may say nothing.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 /// Signatures in flight at one time; more wait.
 const MAX_IN_FLIGHT: usize = 64;
+/// The major versions of the log's interface. Any other would be one more definition to look up.
+const REKOR_VERSIONS: [u32; 2] = [1, 2];
 /// How long a definition counts before it is looked up again: trusted roots change, and users change their minds.
 const DEFINITION_TIME: Duration = Duration::from_secs(10);
 /// Definitions that are kept at one time. Nobody has so many instances.
@@ -62,19 +66,28 @@ pub struct Definition {
     pub may_be_forwarded: bool,
 }
 
-/// Says what an instance's name, and a version of its log's interface, mean. It may take its time, and may use the
-/// network to renew what is believed.
-pub type Resolve = dyn Fn(&InstanceName, Option<u32>) -> Result<Definition, Complaint> + Send + Sync;
+/// Says what an instance's name, and a version of its log's interface, mean to whoever asks through that socket. It may
+/// take its time, and may use the network to renew what is believed.
+pub type Resolve = dyn Fn(&InstanceName, Option<u32>, Door) -> Result<Definition, Complaint> + Send + Sync;
 /// Says what time it is.
 pub type Clock = &'static (dyn Fn() -> Timestamp + Sync);
 
 /// Through which socket a request came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Door {
+pub enum Door {
     /// The user's own programs on this machine.
     Local,
     /// The socket that is forwarded to other machines: it signs with what is there, and nothing else.
     Forwarded,
+}
+
+impl Door {
+    fn max_connections(self) -> usize {
+        match self {
+            Door::Local => MAX_CONNECTIONS,
+            Door::Forwarded => MAX_FORWARDED_CONNECTIONS,
+        }
+    }
 }
 
 /// An instance's name, and the version of its log's interface that is wanted.
@@ -104,6 +117,7 @@ pub struct Server {
     ready: RefCell<BTreeMap<Meant, Rc<Ready>>>,
     clients: RefCell<Vec<(Roots, Arc<Client>)>>,
     connections: Cell<usize>,
+    forwarded_connections: Cell<usize>,
     in_flight: Semaphore,
     busy_until: Cell<Instant>,
     quit: tokio::sync::Notify,
@@ -125,6 +139,7 @@ impl Server {
             ready: RefCell::default(),
             clients: RefCell::default(),
             connections: Cell::new(0),
+            forwarded_connections: Cell::new(0),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
             busy_until: Cell::new(Instant::now()),
             quit: tokio::sync::Notify::new(),
@@ -186,7 +201,8 @@ impl Server {
     }
 
     fn has_nothing_to_do(&self) -> bool {
-        if self.store.borrow().next_expiry().is_some() || self.connections.get() > 0 {
+        let connections = self.connections.get() + self.forwarded_connections.get();
+        if self.store.borrow().next_expiry().is_some() || connections > 0 {
             self.note_activity();
         }
         Instant::now() >= self.busy_until.get()
@@ -201,7 +217,7 @@ impl Server {
         if !peer::is_same_user(&stream).unwrap_or(false) {
             return;
         }
-        if self.connections.get() >= MAX_CONNECTIONS {
+        if self.connections(door).get() >= door.max_connections() {
             let busy = Complaint::new(Code::Busy, "the agent has too many clients at once", "try again");
             // Nobody waits for a client that does not read; a frame this short fits into an empty socket at once.
             if let Ok(frame) = frame::encode(&Response::Error(busy)) {
@@ -209,19 +225,27 @@ impl Server {
             }
             return;
         }
-        self.connections.set(self.connections.get() + 1);
+        self.connections(door).set(self.connections(door).get() + 1);
         let server = Rc::clone(self);
         tokio::task::spawn_local(async move {
             server.converse(&mut stream, door).await;
-            server.connections.set(server.connections.get() - 1);
+            server.connections(door).set(server.connections(door).get() - 1);
             server.note_activity();
         });
+    }
+
+    fn connections(&self, door: Door) -> &Cell<usize> {
+        match door {
+            Door::Local => &self.connections,
+            Door::Forwarded => &self.forwarded_connections,
+        }
     }
 
     /// One connection from its first frame to its last.
     async fn converse(self: &Rc<Self>, stream: &mut UnixStream, door: Door) {
         let (reader, mut writer) = stream.split();
-        let mut reader = BufReader::new(reader);
+        // Of one byte: whatever is longer goes past it, to where it is wiped, and a token never lies in it.
+        let mut reader = BufReader::with_capacity(1, reader);
         let mut greeted = false;
         loop {
             let Ok(body) = tokio::time::timeout(IDLE_TIME, frame::read(&mut reader)).await else { return };
@@ -256,14 +280,7 @@ impl Server {
                 }
             };
             let ends = matches!(&response, Response::Error(Complaint { code: Code::Malformed, .. }));
-            if let Err(error) = frame::write(&mut writer, &response).await {
-                // Answers are bounded by what is asked, but for a log of long names.
-                if matches!(error, FrameError::Length(_)) {
-                    let _ = frame::write(&mut writer, &malformed("the answer would not fit into a frame")).await;
-                }
-                return;
-            }
-            if ends {
+            if frame::write(&mut writer, &response).await.is_err() || ends {
                 return;
             }
         }
@@ -287,7 +304,7 @@ impl Server {
             Request::Forget(which) => Response::Forgotten(self.store.borrow_mut().forget(&which)),
             Request::Lock(lock) => self.lock(lock.passphrase).await.unwrap_or_else(refused),
             Request::Unlock(lock) => self.unlock(lock.passphrase).await.unwrap_or_else(refused),
-            Request::Log(Nothing {}) => Response::Log(self.store.borrow().log()),
+            Request::Log(Nothing {}) => Response::Log(newest(self.store.borrow().log())),
             Request::Quit(Nothing {}) => {
                 self.store.borrow_mut().forget(&Forget::default());
                 self.quit.notify_one();
@@ -301,6 +318,14 @@ impl Server {
         if !(1..=MAX_BATCH).contains(&payloads.len()) {
             let problem = format!("{} payloads in one request; 1 to {MAX_BATCH} are allowed", payloads.len());
             return Err(Complaint::new(Code::Malformed, problem, "ask again for fewer"));
+        }
+        if context.repository.as_ref().is_some_and(|path| path.len() > MAX_REPOSITORY_LEN) {
+            let problem = format!("the repository's directory is longer than {MAX_REPOSITORY_LEN} bytes");
+            return Err(Complaint::new(Code::Malformed, problem, "leave it out"));
+        }
+        if let Some(other) = rekor_version.filter(|version| !REKOR_VERSIONS.contains(version)) {
+            let problem = format!("version {other} of the log's interface; there are 1 and 2");
+            return Err(Complaint::new(Code::Malformed, problem, "leave it out"));
         }
         let ready = self.ready(&scope, rekor_version, door).await?;
         let found = self.store.borrow_mut().find(&scope, self.now());
@@ -370,13 +395,10 @@ impl Server {
         let fresh = |ready: &Rc<Ready>| ready.looked_up.elapsed() < DEFINITION_TIME && fits(ready);
         let ready = match known.filter(fresh) {
             Some(ready) => ready,
-            None => self.look_up(key).await?,
+            None => self.look_up(key, door).await?,
         };
         if door == Door::Forwarded && !ready.may_be_forwarded {
-            let problem = format!("the forwarded socket does not sign for the instance '{}'", scope.instance);
-            let allow =
-                format!("on the agent's machine: git config --global --add gitseal.forwardInstance {}", scope.instance);
-            return Err(Complaint::new(Code::Forbidden, problem, allow));
+            return Err(Complaint::not_forwarded(&scope.instance));
         }
         if !fits(&ready) {
             let problem = format!("the agent's settings mean another '{}' than yours", scope.instance);
@@ -386,11 +408,11 @@ impl Server {
         Ok(ready)
     }
 
-    async fn look_up(&self, key: Meant) -> Result<Rc<Ready>, Complaint> {
+    async fn look_up(&self, key: Meant, door: Door) -> Result<Rc<Ready>, Complaint> {
         let resolve = Arc::clone(&self.resolve);
         let (name, version) = key.clone();
         // It reads files and may ask a TUF repository, on a runtime of its own.
-        let definition = tokio::task::spawn_blocking(move || resolve(&name, version)).await;
+        let definition = tokio::task::spawn_blocking(move || resolve(&name, version, door)).await;
         let Definition { instance, settings, server_roots, may_be_forwarded } = definition
             .map_err(|_| Complaint::new(Code::Instance, "the instance cannot be looked up", "try again"))??;
         let client = self.client(server_roots);
@@ -472,6 +494,18 @@ async fn gone(reader: &mut (impl tokio::io::AsyncBufRead + Unpin)) {
         Ok([]) | Err(_) => {}
         Ok(_) => std::future::pending().await,
     }
+}
+
+/// The newest of `log` that fit into a frame; how long they are is up to those who had them signed.
+fn newest(mut log: Vec<Logged>) -> Vec<Logged> {
+    // The brackets, the verb and its quotes.
+    let mut room = MAX_FRAME_LEN - 16;
+    let fits = |logged: &&Logged| {
+        let length = serde_json::to_vec(logged).map_or(usize::MAX, |json| json.len() + 1);
+        room.checked_sub(length).inspect(|left| room = *left).is_some()
+    };
+    let count = log.iter().rev().take_while(fits).count();
+    log.split_off(log.len() - count)
 }
 
 fn greeting() -> Response {

@@ -12,7 +12,7 @@ use rustix::fs::Mode;
 
 use super::{digest_of, place};
 use crate::agent::protocol::{Code, Complaint};
-use crate::agent::{Definition, Place, PlaceError, Server, hardening};
+use crate::agent::{Definition, Door, Place, PlaceError, Server, hardening};
 use crate::cli::error::CliError;
 use crate::cli::settings::{Selected, Settings};
 use crate::cli::signing;
@@ -108,29 +108,44 @@ fn activated(place: &Place) -> Result<Option<UnixListener>, CliError> {
 }
 
 /// What `name` means by the settings of this user outside any repository, read anew each time.
-fn definition(name: &InstanceName, rekor_version: Option<u32>) -> Result<Definition, Complaint> {
-    define(name, rekor_version).map_err(|error| {
+fn definition(name: &InstanceName, rekor_version: Option<u32>, door: Door) -> Result<Definition, Complaint> {
+    let unusable = |error: CliError| {
         let hint = error.hint().unwrap_or_else(|| "'gitseal doctor' looks at the whole setup".to_owned());
         Complaint::new(Code::Instance, error.to_string(), hint)
-    })
+    };
+    let settings = read_settings().map_err(unusable)?;
+    // Before anything is looked up: another machine makes this one fetch nothing, and learns nothing about an instance
+    // that is not meant for it, not even that there is none.
+    let may_be_forwarded = settings.agent.forward_instances.iter().any(|allowed| allowed == name.as_str());
+    if door == Door::Forwarded && !may_be_forwarded {
+        return Err(Complaint::not_forwarded(name));
+    }
+    define(settings, name, rekor_version, may_be_forwarded).map_err(unusable)
 }
 
-fn define(name: &InstanceName, rekor_version: Option<u32>) -> Result<Definition, CliError> {
+fn read_settings() -> Result<Settings, CliError> {
     let environment = |variable: &str| std::env::var_os(variable);
     let config = Config::read(None, &environment)?;
     let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    let (mut settings, _) = Settings::load(&config, &environment, home)?;
+    Ok(Settings::load(&config, &environment, home)?.0)
+}
+
+fn define(
+    mut settings: Settings,
+    name: &InstanceName,
+    rekor_version: Option<u32>,
+    may_be_forwarded: bool,
+) -> Result<Definition, CliError> {
     if settings.instance_name() != *name {
         settings.instance = Some(Selected { name: name.clone(), by: "the agent's client".to_owned(), scope: None });
     }
     settings.rekor_version = rekor_version;
     // Whoever watches a detached agent's stderr sees nothing, and the next signature tries again.
     signing::renew(&settings, &mut Streams::stderr())?;
-    let forwarded = &settings.agent.forward_instances;
     Ok(Definition {
         instance: signing::instance(&settings)?,
         settings: digest_of(&settings),
         server_roots: settings.server_roots(),
-        may_be_forwarded: forwarded.iter().any(|allowed| allowed == name.as_str()),
+        may_be_forwarded,
     })
 }

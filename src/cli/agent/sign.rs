@@ -3,8 +3,8 @@
 
 use crate::agent::ClientError;
 use crate::agent::protocol::{
-    Bytes, Code, Complaint, Context, Held, Hex32, Kind, Login, Request, Response, Scope, Secret, Sign, Signature,
-    SignedPayload,
+    Bytes, Code, Complaint, Context, Held, Hex32, Kind, Login, MAX_REPOSITORY_LEN, Request, Response, Scope, Secret,
+    Sign, Signature, SignedPayload,
 };
 use crate::agent::server::LINGER;
 use crate::cli::committer::Committer;
@@ -47,7 +47,8 @@ pub fn context(payload: &[u8], repository: Option<&std::path::Path>) -> Context 
         _ if payload.starts_with(b"certificate version ") => Kind::Push,
         _ => Kind::Other,
     };
-    Context { kind, repository: repository.map(|path| path.display().to_string()) }
+    let repository = repository.map(|path| path.display().to_string());
+    Context { kind, repository: repository.filter(|path| path.len() <= MAX_REPOSITORY_LEN) }
 }
 
 /// Sign through the agent. `None` when this process had better do it: the agent is off, or cannot, or is not worth
