@@ -116,6 +116,8 @@ pub struct Server {
     failures: Mutex<u32>,
     ready: RefCell<BTreeMap<Meant, Rc<Ready>>>,
     clients: RefCell<Vec<(Roots, Arc<Client>)>>,
+    /// A login for an instance waits for the one that is under way.
+    logins: RefCell<BTreeMap<InstanceName, Rc<Mutex<()>>>>,
     connections: Cell<usize>,
     forwarded_connections: Cell<usize>,
     in_flight: Semaphore,
@@ -138,6 +140,7 @@ impl Server {
             failures: Mutex::new(0),
             ready: RefCell::default(),
             clients: RefCell::default(),
+            logins: RefCell::default(),
             connections: Cell::new(0),
             forwarded_connections: Cell::new(0),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
@@ -371,6 +374,7 @@ impl Server {
 
     async fn login(&self, login: Login) -> Result<Response, Complaint> {
         let Login { scope, token } = login;
+        let arrived = Instant::now();
         let refused = |error: &dyn std::fmt::Display, hint: &str| Complaint::new(Code::Login, error.to_string(), hint);
         let ready = self.ready(&scope, None, Door::Local).await?;
         let token = IdToken::parse(token.reveal()).map_err(|error| refused(&error, error.hint()))?;
@@ -378,10 +382,18 @@ impl Server {
             let problem = format!("the token is for {}, and not for {wanted}", token.subject().as_str());
             return Err(refused(&problem, "log in as the one who is expected"));
         }
+        let client_id = &ready.signer.instance().client_id;
+        // Several commits that begin at once all find nobody who can sign, and each brings a token. The first is
+        // exchanged, and the others find what it was exchanged for.
+        let turn = Rc::clone(self.logins.borrow_mut().entry(scope.instance.clone()).or_default());
+        let _turn = turn.lock().await;
+        if let Some(held) = self.store.borrow_mut().added_since(arrived, &token, &scope.instance, client_id, self.now())
+        {
+            return Ok(Response::Credential(held));
+        }
         let session = Session::new(&ready.client, SIGNING_TIME);
         let minted = ready.signer.mint(session, &token).await;
         let credential = minted.map_err(|error| refused(&error, error.hint()))?;
-        let client_id = &ready.signer.instance().client_id;
         let mut store = self.store.borrow_mut();
         Ok(Response::Credential(store.add(credential, &token, &scope.instance, client_id, self.now())))
     }

@@ -66,6 +66,7 @@ struct Entry {
     client_id: String,
     /// Who vouches, by the token.
     issuers: Vec<String>,
+    added: Instant,
     /// Whom the token was about: of a workload the certificate gives another name.
     subject: String,
     expires: Timestamp,
@@ -94,12 +95,7 @@ impl Store {
     ) -> Held {
         let issuers: Vec<String> = token.issuers().map(str::to_owned).collect();
         let subject = token.subject().as_str().to_owned();
-        self.held.retain(|entry| {
-            entry.instance != *instance
-                || entry.client_id != client_id
-                || entry.subject != subject
-                || entry.issuers != issuers
-        });
+        self.held.retain(|entry| !entry.is_from(token, instance, client_id));
         if self.held.len() == MAX_HELD {
             self.held.remove(0);
         }
@@ -112,6 +108,7 @@ impl Store {
             instance: instance.clone(),
             client_id: client_id.to_owned(),
             issuers,
+            added: now.monotonic,
             subject,
             expires,
             expires_at_the_latest: now.monotonic + left,
@@ -122,6 +119,20 @@ impl Store {
         self.held.push(entry);
         self.held.sort_by_key(|entry| entry.expires);
         held
+    }
+
+    /// What came in since `since` for a token of the same person, from the same issuer and for the same use as `token`.
+    pub fn added_since(
+        &mut self,
+        since: Instant,
+        token: &IdToken,
+        instance: &InstanceName,
+        client_id: &str,
+        now: Moment,
+    ) -> Option<Held> {
+        self.drop_expired(now);
+        let fits = |entry: &&Entry| entry.added >= since && entry.is_from(token, instance, client_id);
+        self.held.iter().find(fits).map(Entry::describe)
     }
 
     /// The credential that `scope` means.
@@ -200,6 +211,14 @@ impl Store {
 impl Entry {
     fn name(&self) -> &str {
         &self.credential.identity().subject
+    }
+
+    /// Whether a token such as `token` was exchanged for it.
+    fn is_from(&self, token: &IdToken, instance: &InstanceName, client_id: &str) -> bool {
+        self.instance == *instance
+            && self.client_id == client_id
+            && self.subject == token.subject().as_str()
+            && self.issuers.iter().map(String::as_str).eq(token.issuers())
     }
 
     fn is(&self, identity: &str) -> bool {
