@@ -324,6 +324,7 @@ fn forward_socket(settings: &Settings, streams: &mut Streams) -> Result<Exit, Cl
 }
 
 /// End the agent in `directory`, if there is one; for a sandbox, whose agent goes with it.
+#[cfg(feature = "sandbox")]
 pub(super) fn end(directory: &std::path::Path) {
     let Ok(place) = crate::agent::Place::at(directory.to_owned()) else { return };
     if let Ok(mut client) = Client::connect(&place) {
