@@ -67,6 +67,13 @@ impl Lab {
         self.root.path().join("requests")
     }
 
+    /// Let the agent in this home sign for `instance` through its forwarded socket.
+    pub(crate) fn allow_forwarding(&self, instance: &str) {
+        let mut config = std::fs::read_to_string(self.home().join(".gitconfig")).unwrap();
+        config.push_str(&format!("[gitseal]\n\tforwardInstance = {instance}\n"));
+        std::fs::write(self.home().join(".gitconfig"), config).unwrap();
+    }
+
     /// A command in this home, without a sandbox and without a terminal.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("setsid");

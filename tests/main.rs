@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod agent;
 mod architecture;
 mod conformance;
 mod corpus;

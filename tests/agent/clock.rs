@@ -1,0 +1,150 @@
+//! Clocks that jump and machines that sleep: the agent as a library, in a process of its own, whose wall clock is what a
+//! file says.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gitseal::agent::protocol::Hex32;
+use gitseal::agent::{Definition, Place, Server};
+use gitseal::net::Roots;
+use gitseal::sandbox::Options;
+use gitseal::trust::Instance;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Bed, Talk, code, scope, sign, until};
+
+fn told(variable: &str) -> PathBuf {
+    std::env::var_os(variable).unwrap().into()
+}
+
+/// The time, and so many seconds as the file `CLOCK` says.
+fn skewed() -> Timestamp {
+    let offset: i64 = std::fs::read_to_string(told("CLOCK")).unwrap().trim().parse().unwrap();
+    Timestamp::now() + SignedDuration::from_secs(offset)
+}
+
+/// Be the agent in `AGENT` for the sandbox in `SANDBOX`.
+#[test]
+#[ignore = "the agent of the tests below, started by them"]
+fn child() {
+    let read = |name: &str| std::fs::read(told("SANDBOX").join(name)).unwrap();
+    let define = move |name: &_, _, _| {
+        let documents = [read("trusted_root.json"), read("signing_config.json")];
+        let instance = Instance::from_documents("public", &documents[0], &documents[1], Timestamp::now()).unwrap();
+        assert_eq!(&gitseal::trust::InstanceName::public(), name);
+        let settings: Hex32 = serde_json::from_value(json!(super::SETTINGS)).unwrap();
+        Ok(Definition { instance, settings, server_roots: Roots::default(), may_be_forwarded: false })
+    };
+    let mut taken = Place::at(told("AGENT")).unwrap().take().unwrap();
+    let sockets = taken.listen().unwrap();
+    let server = Server::new(Arc::new(define), &skewed, Duration::from_secs(60), Vec::new());
+    server.run(sockets, || Ok(())).unwrap();
+}
+
+struct Skewed {
+    bed: Bed,
+    agent: Child,
+}
+
+impl Skewed {
+    fn new(certificate_lifetime: i64) -> Self {
+        let options =
+            Options { certificate_lifetime: SignedDuration::from_secs(certificate_lifetime), ..Options::default() };
+        let bed = Bed::with(options);
+        let clock = bed.lab.temp().join("clock");
+        std::fs::write(&clock, "0").unwrap();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--quiet", "--ignored", "--exact", "--nocapture", "agent::clock::child"]);
+        command.env("CLOCK", clock).env("SANDBOX", bed.lab.sandbox()).env("AGENT", bed.directory());
+        let agent = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        until("it listens", || bed.socket().exists());
+        Skewed { bed, agent }
+    }
+
+    fn is_off_by(&self, seconds: i64) {
+        let clock = self.bed.lab.temp().join("clock");
+        let next: &Path = &clock.with_extension("next");
+        std::fs::write(next, seconds.to_string()).unwrap();
+        std::fs::rename(next, clock).unwrap();
+    }
+
+    fn ask(&self, request: &Value) -> Value {
+        Talk::greeted(&self.bed.socket()).ask(request)
+    }
+
+    fn login(&self) -> Value {
+        self.ask(&json!({"login": {"scope": scope(), "token": self.bed.token}}))
+    }
+
+    #[track_caller]
+    fn signs(&self) {
+        let answer = self.ask(&sign());
+        let armour = answer["signed"][0]["armour"].as_str().unwrap_or_else(|| panic!("{answer}"));
+        self.bed.verifies(armour.as_bytes());
+    }
+
+    #[track_caller]
+    fn has_nobody_to_sign(&self) {
+        let answer = self.ask(&sign());
+        assert_eq!(code(&answer), "no-credential", "{answer}");
+    }
+}
+
+impl Drop for Skewed {
+    fn drop(&mut self) {
+        let _ = self.agent.kill();
+        let _ = self.agent.wait();
+        let _ = std::fs::remove_file(self.bed.socket());
+    }
+}
+
+#[test]
+fn a_machine_that_slept_wakes_without_credentials() {
+    let agent = Skewed::new(600);
+    assert!(agent.login().get("credential").is_some());
+    agent.signs();
+    // Awake again after nine minutes: half a minute is kept for the log.
+    agent.is_off_by(560);
+    agent.signs();
+    agent.is_off_by(575);
+    agent.has_nobody_to_sign();
+    // It is wiped, not hidden.
+    agent.is_off_by(0);
+    agent.has_nobody_to_sign();
+    assert!(agent.login().get("credential").is_some());
+    agent.signs();
+}
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_signature_that_nobody_can_verify() {
+    let agent = Skewed::new(600);
+    assert!(agent.login().get("credential").is_some());
+    // A little is what clocks are off by.
+    agent.is_off_by(-30);
+    agent.signs();
+    for seconds in [-65, -3600, -400_000_000] {
+        agent.is_off_by(seconds);
+        agent.has_nobody_to_sign();
+        assert_eq!(code(&agent.login()), "login", "nor is a certificate taken that is not valid yet");
+    }
+    agent.is_off_by(0);
+    agent.signs();
+    // And far ahead.
+    agent.is_off_by(400_000_000);
+    agent.has_nobody_to_sign();
+}
+
+#[test]
+fn a_credential_does_not_outlive_its_time_on_a_clock_that_was_set_back() {
+    let agent = Skewed::new(5);
+    assert!(agent.login().get("credential").is_some());
+    agent.signs();
+    agent.is_off_by(-40);
+    agent.signs();
+    std::thread::sleep(Duration::from_secs(5));
+    // By the wall clock forty seconds are left.
+    agent.has_nobody_to_sign();
+}
