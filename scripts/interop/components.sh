@@ -288,6 +288,13 @@ need_systemd() {
     command -v systemd-analyze >/dev/null || { say "interop: no systemd-analyze (package systemd)"; return 1; }
 }
 
+need_sshd() {
+    PATH=$PATH:/usr/sbin:/sbin command -v sshd >/dev/null || {
+        say "interop: no sshd; on Debian: apt-get install --no-install-recommends openssh-server"
+        return 1
+    }
+}
+
 need_openssl() {
     command -v openssl >/dev/null || { say "interop: no openssl"; return 1; }
 }
