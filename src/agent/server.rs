@@ -6,7 +6,9 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener as StdListener;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +25,7 @@ use super::protocol::{
     Code, Complaint, Forget, Greeting, Hello, Hex32, Logged, Login, MAX_BATCH, MAX_PASSPHRASE_LEN, MAX_REPOSITORY_LEN,
     Nothing, Request, Response, Scope, Secret, Sign, Signature, SignedPayload, State, VERSION,
 };
-use super::store::{Found, Moment, NotFound, Store};
+use super::store::{Due, Found, Moment, NotFound, Store};
 use crate::crypto::{HashedPassphrase, sha256};
 use crate::net::{Client, Limits, Roots};
 use crate::service::session::SIGNING_TIME;
@@ -64,7 +66,12 @@ pub struct Definition {
     pub server_roots: Roots,
     /// Whether the forwarded socket signs for it.
     pub may_be_forwarded: bool,
+    /// How somebody is logged in again without being asked, if logins are remembered.
+    pub relogin: Option<Arc<Relogin>>,
 }
+
+/// Gives a token for the remembered login of the subject that is named; `None` if there is none. It may take its time.
+pub type Relogin = dyn Fn(&str) -> Option<IdToken> + Send + Sync;
 
 /// Says what an instance's name, and a version of its log's interface, mean to whoever asks through that socket. It may
 /// take its time, and may use the network to renew what is believed.
@@ -98,6 +105,7 @@ struct Ready {
     signer: GitSigner<'static>,
     settings: Hex32,
     may_be_forwarded: bool,
+    relogin: Option<Arc<Relogin>>,
     /// With open connections to the log and the timestamp authority.
     client: Arc<Client>,
     looked_up: Instant,
@@ -161,6 +169,7 @@ impl Server {
     ) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let tasks = tokio::task::LocalSet::new();
+        let place = Standing::of(&local);
         tasks.block_on(&runtime, async {
             let [local, forwarded] = [listener(local)?, listener(forwarded)?];
             let mut terminate = signal(SignalKind::terminate())?;
@@ -168,7 +177,10 @@ impl Server {
             let mut user = signal(SignalKind::user_defined1())?;
             listening()?;
             self.note_activity();
+            // A point in time and no pause: one that began anew with each connection would never end while many come.
+            let mut look_at = tokio::time::Instant::now() + self.until_next_look();
             loop {
+                look_at = look_at.min(tokio::time::Instant::now() + self.until_next_look());
                 tokio::select! {
                     stream = local.accept() => self.admit(stream, Door::Local).await,
                     stream = forwarded.accept() => self.admit(stream, Door::Forwarded).await,
@@ -176,9 +188,12 @@ impl Server {
                     _ = interrupt.recv() => break,
                     () = self.quit.notified() => break,
                     _ = user.recv() => drop(self.store.borrow_mut().forget(&Forget::default())),
-                    () = tokio::time::sleep(self.until_next_look()) => self.store.borrow_mut().drop_expired(self.now()),
+                    () = tokio::time::sleep_until(look_at) => {
+                        self.look_around();
+                        look_at = tokio::time::Instant::now() + self.until_next_look();
+                    }
                 }
-                if self.has_nothing_to_do() {
+                if self.has_nothing_to_do() || !place.is_there() {
                     break;
                 }
             }
@@ -200,6 +215,43 @@ impl Server {
         match self.store.borrow().next_expiry() {
             Some(expiry) => Duration::try_from(expiry.duration_since((self.clock)())).unwrap_or_default().min(GLANCE),
             None => self.busy_until.get().saturating_duration_since(Instant::now()).max(Duration::from_millis(10)),
+        }
+    }
+
+    /// Wipe what is over, and renew what is in use and soon will be.
+    fn look_around(self: &Rc<Self>) {
+        self.store.borrow_mut().drop_expired(self.now());
+        if self.lock.borrow().is_some() {
+            return;
+        }
+        for due in self.store.borrow_mut().due(self.now()) {
+            let server = Rc::clone(self);
+            tokio::task::spawn_local(async move { server.renew(due).await });
+        }
+    }
+
+    /// Exchange a new token of the same person, if their login is remembered. What fails here is no loss: the next
+    /// signature says that somebody must log in.
+    async fn renew(&self, Due { instance, subject }: Due) {
+        let key = (instance.clone(), None);
+        let known = self.ready.borrow().get(&key).cloned();
+        let ready = match known {
+            Some(ready) => ready,
+            None => match self.look_up(key, Door::Local).await {
+                Ok(ready) => ready,
+                Err(_) => return,
+            },
+        };
+        let Some(relogin) = ready.relogin.clone() else { return };
+        let whose = subject.clone();
+        let token = tokio::task::spawn_blocking(move || relogin(&whose)).await;
+        let Ok(Some(token)) = token else { return };
+        if token.subject().as_str() != subject {
+            return;
+        }
+        if let Ok(credential) = ready.signer.mint(Session::new(&ready.client, SIGNING_TIME), &token).await {
+            let client_id = &ready.signer.instance().client_id;
+            self.store.borrow_mut().add(credential, &token, &instance, client_id, self.now());
         }
     }
 
@@ -425,11 +477,11 @@ impl Server {
         let (name, version) = key.clone();
         // It reads files and may ask a TUF repository, on a runtime of its own.
         let definition = tokio::task::spawn_blocking(move || resolve(&name, version, door)).await;
-        let Definition { instance, settings, server_roots, may_be_forwarded } = definition
+        let Definition { instance, settings, server_roots, may_be_forwarded, relogin } = definition
             .map_err(|_| Complaint::new(Code::Instance, "the instance cannot be looked up", "try again"))??;
         let client = self.client(server_roots);
         let signer = GitSigner::new(instance, self.clock);
-        let ready = Rc::new(Ready { signer, settings, may_be_forwarded, client, looked_up: Instant::now() });
+        let ready = Rc::new(Ready { signer, settings, may_be_forwarded, relogin, client, looked_up: Instant::now() });
         let mut all = self.ready.borrow_mut();
         if all.len() >= MAX_DEFINITIONS {
             all.clear();
@@ -493,6 +545,25 @@ impl Server {
         let hint = "try again; 'gitseal agent stop' ends it with all that it holds";
         Err(Complaint::new(Code::Passphrase, "this is not the passphrase", hint))
     }
+}
+
+/// The file of a socket: when it is gone, or another one is in its place, nobody finds the agent any more, and what it
+/// holds is of no use to anybody. A home that was temporary ends like this.
+struct Standing(Option<(PathBuf, u64)>);
+
+impl Standing {
+    fn of(socket: &StdListener) -> Self {
+        let path = socket.local_addr().ok().and_then(|address| address.as_pathname().map(Path::to_owned));
+        Standing(path.and_then(|path| Some((path.clone(), inode(&path)?))))
+    }
+
+    fn is_there(&self) -> bool {
+        self.0.as_ref().is_none_or(|(path, number)| inode(path) == Some(*number))
+    }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    Some(std::fs::symlink_metadata(path).ok()?.ino())
 }
 
 fn listener(listener: StdListener) -> io::Result<UnixListener> {

@@ -17,6 +17,9 @@ use crate::trust::InstanceName;
 /// How long before the certificate is over its credential is: a log may take so long until it says when it has seen a
 /// signature. Of a certificate that is short, a tenth.
 const MARGIN: SignedDuration = SignedDuration::from_secs(30);
+/// How long before it is over a credential that is in use is renewed, if it can be. Of a certificate that is short, a
+/// fifth of its life.
+const AHEAD: SignedDuration = SignedDuration::from_secs(60);
 /// How many signatures are remembered.
 const MAX_LOG: usize = 1000;
 /// How many credentials are held; the one that is over first gives way. Nobody is so many people at once.
@@ -60,6 +63,15 @@ impl Revocation {
     }
 }
 
+/// A credential that should be renewed: whose it is, and for which instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// The instance.
+    pub instance: InstanceName,
+    /// Whom the token was about.
+    pub subject: String,
+}
+
 struct Entry {
     credential: Rc<Credential>,
     instance: InstanceName,
@@ -73,6 +85,8 @@ struct Entry {
     /// The same by the monotonic clock, for wall clocks that are set back.
     expires_at_the_latest: Instant,
     signatures: u64,
+    /// Whether a renewal has been tried: once is enough, the next signature asks again.
+    renewal_tried: bool,
     revoked: watch::Sender<()>,
 }
 
@@ -113,6 +127,7 @@ impl Store {
             expires,
             expires_at_the_latest: now.monotonic + left,
             signatures: 0,
+            renewal_tried: false,
             revoked: watch::Sender::new(()),
         };
         let held = entry.describe();
@@ -156,6 +171,21 @@ impl Store {
     /// Wipe what is over.
     pub fn drop_expired(&mut self, now: Moment) {
         self.held.retain(|entry| now.wall < entry.expires && now.monotonic < entry.expires_at_the_latest);
+    }
+
+    /// What will soon be over and has signed something; each is named once. Nobody waits for what nobody uses, and each
+    /// certificate is one more line in a public log.
+    pub fn due(&mut self, now: Moment) -> Vec<Due> {
+        let mut due = Vec::new();
+        for entry in self.held.iter_mut().filter(|entry| entry.signatures > 0 && !entry.renewal_tried) {
+            let certificate = entry.credential.certificate();
+            let ahead = AHEAD.min(certificate.not_after().duration_since(certificate.not_before()) / 5);
+            if now.wall + ahead >= entry.expires {
+                entry.renewal_tried = true;
+                due.push(Due { instance: entry.instance.clone(), subject: entry.subject.clone() });
+            }
+        }
+        due
     }
 
     /// When the next credential will be over.

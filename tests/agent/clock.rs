@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gitseal::agent::protocol::Hex32;
+use gitseal::agent::server::Relogin;
 use gitseal::agent::{Definition, Place, Server};
 use gitseal::net::Roots;
 use gitseal::sandbox::Options;
+use gitseal::service::IdToken;
 use gitseal::trust::Instance;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -36,7 +38,10 @@ fn child() {
         let instance = Instance::from_documents("public", &documents[0], &documents[1], Timestamp::now()).unwrap();
         assert_eq!(&gitseal::trust::InstanceName::public(), name);
         let settings: Hex32 = serde_json::from_value(json!(super::SETTINGS)).unwrap();
-        Ok(Definition { instance, settings, server_roots: Roots::default(), may_be_forwarded: false })
+        // The login that a keyring would remember.
+        let relogin = std::env::var_os("TOKEN")
+            .map(|token| -> Arc<Relogin> { Arc::new(move |_| Some(IdToken::parse(token.to_str().unwrap()).unwrap())) });
+        Ok(Definition { instance, settings, server_roots: Roots::default(), may_be_forwarded: false, relogin })
     };
     let mut taken = Place::at(told("AGENT")).unwrap().take().unwrap();
     let sockets = taken.listen().unwrap();
@@ -51,6 +56,17 @@ struct Skewed {
 
 impl Skewed {
     fn new(certificate_lifetime: i64) -> Self {
+        Skewed::start(certificate_lifetime, |_, _| {})
+    }
+
+    /// One that can log in again by itself.
+    fn that_remembers() -> Self {
+        Skewed::start(600, |command, bed| {
+            command.env("TOKEN", &bed.token);
+        })
+    }
+
+    fn start(certificate_lifetime: i64, change: impl FnOnce(&mut Command, &Bed)) -> Self {
         let options =
             Options { certificate_lifetime: SignedDuration::from_secs(certificate_lifetime), ..Options::default() };
         let bed = Bed::with(options);
@@ -59,6 +75,7 @@ impl Skewed {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--quiet", "--ignored", "--exact", "--nocapture", "agent::clock::child"]);
         command.env("CLOCK", clock).env("SANDBOX", bed.lab.sandbox()).env("AGENT", bed.directory());
+        change(&mut command, &bed);
         let agent = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         until("it listens", || bed.socket().exists());
         Skewed { bed, agent }
@@ -116,6 +133,31 @@ fn a_machine_that_slept_wakes_without_credentials() {
     agent.has_nobody_to_sign();
     assert!(agent.login().get("credential").is_some());
     agent.signs();
+}
+
+#[test]
+fn what_is_in_use_is_renewed_ahead_if_the_login_is_remembered_and_nothing_else() {
+    let agent = Skewed::that_remembers();
+    let signatures = |agent: &Skewed| {
+        let listed = agent.ask(&json!({"list": {}}));
+        listed["held"]["credentials"][0]["signatures"].as_u64()
+    };
+    assert!(agent.login().get("credential").is_some());
+    agent.is_off_by(520);
+    // Longer than the agent goes without a look at the clock.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(signatures(&agent), Some(0));
+    let unused = agent.ask(&json!({"list": {}}))["held"]["credentials"][0]["expires"].clone();
+    agent.signs();
+    // The new one has not signed yet.
+    until("it is renewed", || signatures(&agent) == Some(0));
+    assert_ne!(agent.ask(&json!({"list": {}}))["held"]["credentials"][0]["expires"], unused);
+    let forgetful = Skewed::new(600);
+    assert!(forgetful.login().get("credential").is_some());
+    forgetful.signs();
+    forgetful.is_off_by(520);
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(signatures(&forgetful), Some(1));
 }
 
 #[test]

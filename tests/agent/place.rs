@@ -221,3 +221,14 @@ fn a_socket_that_is_handed_over_is_used_if_it_is_the_one_that_clients_look_for()
     status.args(["agent", "status"]).stdout(Stdio::null());
     assert_eq!(status.status().unwrap().code(), Some(3));
 }
+
+#[test]
+fn an_agent_that_nobody_can_find_any_more_ends() {
+    let bed = Bed::new();
+    bed.signs();
+    let lost = bed.pid();
+    std::fs::remove_dir_all(bed.directory()).unwrap();
+    until("it ends", || !agents(&bed).contains(&lost));
+    bed.signs();
+    assert_ne!(bed.pid(), lost);
+}

@@ -12,13 +12,15 @@ use rustix::fs::Mode;
 
 use super::{digest_of, place};
 use crate::agent::protocol::{Code, Complaint};
+use crate::agent::server::Relogin;
 use crate::agent::{Definition, Door, Place, PlaceError, Server, hardening};
 use crate::cli::error::CliError;
+use crate::cli::login::remembered::Account;
 use crate::cli::settings::{Selected, Settings};
 use crate::cli::signing;
 use crate::cli::streams::Streams;
 use crate::repo::Config;
-use crate::trust::InstanceName;
+use crate::trust::{Instance, InstanceName};
 
 /// What the process that waits for the agent reads once it can connect.
 pub const READY: &str = "ready";
@@ -142,10 +144,27 @@ fn define(
     settings.rekor_version = rekor_version;
     // Whoever watches a detached agent's stderr sees nothing, and the next signature tries again.
     signing::renew(&settings, &mut Streams::stderr())?;
+    let instance = signing::instance(&settings)?;
     Ok(Definition {
-        instance: signing::instance(&settings)?,
         settings: digest_of(&settings),
         server_roots: settings.server_roots(),
         may_be_forwarded,
+        relogin: relogin(settings, &instance),
+        instance,
     })
+}
+
+/// How a remembered login is used, where logins are.
+fn relogin(settings: Settings, instance: &Instance) -> Option<Arc<Relogin>> {
+    let issuer = instance.issuer.clone().filter(|_| settings.login.remember)?;
+    let client_id = instance.client_id.clone();
+    Some(Arc::new(move |subject| {
+        // One that is kept for this person alone comes before one that is kept for whoever logs in.
+        let theirs = Settings { identity: Some(subject.to_owned()), ..settings.clone() };
+        let renewed = |settings: &Settings| {
+            let account = Account { settings, issuer: &issuer, client_id: &client_id };
+            account.renew(&mut Streams::stderr()).ok().flatten()
+        };
+        renewed(&theirs).or_else(|| renewed(&settings))
+    }))
 }
