@@ -247,6 +247,18 @@ need_node() {
     need_npm "$INTEROP_DIR/package.json"
 }
 
+# CHROMIUM: a browser; CHROMIUM_NODE_PATH: the folder from which Node finds what drives it
+need_chromium() {
+    local NODE_PATH
+    CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
+        say "interop: no chromium; on Debian: apt-get install --no-install-recommends chromium"
+        return 1
+    }
+    need_npm "$INTEROP_DIR/browser/package.json" || return 1
+    CHROMIUM_NODE_PATH=$NODE_PATH
+    export CHROMIUM CHROMIUM_NODE_PATH
+}
+
 # --- Our own TUF client on the command line of the tuf-conformance suite ------------------------------------------------
 
 # need_tuf_client: sets TUF_CLIENT

@@ -93,4 +93,5 @@ def main() -> None:
         print(json.load(answer)["id_token"])
 
 
-main()
+if __name__ == "__main__":
+    main()
