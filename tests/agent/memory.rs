@@ -4,8 +4,6 @@
 //! as p256 keeps it, four limbs of 64 bits, the least significant first; traces are looked for in both orders, limb by
 //! limb, at every address. So are the nonces of all signatures: whoever has one of them can compute the key.
 
-#![cfg(target_os = "linux")]
-
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead as _, Read as _, Write as _};

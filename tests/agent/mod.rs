@@ -1,7 +1,10 @@
 //! The agent under abuse, from outside: the real program and a real sandbox, strangers' directories and sockets, broken
 //! frames, clocks that jump, processes that are killed, machines that forward its socket, and a look into its memory.
+//!
+//! Processes are looked at through /proc, so all of this is for Linux. Being another user and reading another process's
+//! memory takes root; without it those tests are passed over aloud.
 
-#![cfg(feature = "sandbox")]
+#![cfg(all(feature = "sandbox", target_os = "linux"))]
 
 mod clock;
 mod forwarded;
