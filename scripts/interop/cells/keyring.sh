@@ -266,7 +266,7 @@ all_are_good() {
 
 wait_until_nothing_is_held() {
     local waited=0
-    until "$GITSEAL" agent status | grep -q 'holds nothing'; do
+    until [ "$("$GITSEAL" agent status)" = "the agent holds nothing" ]; do
         [ $((waited += 1)) -lt 90 ]
         sleep 0.5
     done
@@ -282,11 +282,13 @@ commits_without_another_login() {
     expect "$(logins)" 1
     # The agent renews what is in use before it is over, and lets go what is not.
     sleep 21
-    "$GITSEAL" agent status | grep -q "^$IDENTITY, "
+    "$GITSEAL" agent status >said
+    grep -q "^$IDENTITY, " said
     wait_until_nothing_is_held
     signed_commit four
     expect "$(logins)" 1
-    "$GITSEAL" logout | grep -q '^the keyring has forgotten the login, and so has http'
+    "$GITSEAL" logout >said
+    grep -q '^the keyring has forgotten the login, and so has http' said
     refuses secret-tool lookup service gitseal
     expect "$("$GITSEAL" logout)" "logged out"
     signed_commit five
