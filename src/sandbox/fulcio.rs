@@ -62,9 +62,12 @@ fn name(common_name: &str) -> DistinguishedName {
     DistinguishedName { organization: "gitseal sandbox".to_owned(), common_name: common_name.to_owned() }
 }
 
-/// A certificate's serial number.
+/// A certificate's serial number: positive, and 20 octets in DER, which is what may be (RFC 5280 section 4.1.2.2). One in
+/// 256 would be shorter, and what is printed of it with it.
 pub(super) fn serial() -> [u8; 20] {
-    random::bytes()
+    let mut serial: [u8; 20] = random::bytes();
+    serial[0] = serial[0] & 0x7f | 0x40;
+    serial
 }
 
 impl Fulcio {
