@@ -3,8 +3,8 @@
 //! The signer is a shell script: this test binary asks, as the interactive login does, and only then gitseal signs.
 
 use gitseal::cli::disclosure::{Assent, acknowledge};
+use gitseal::cli::instance::services;
 use gitseal::cli::signatory::Signatory;
-use gitseal::cli::signing;
 use gitseal::cli::streams::Streams;
 use gitseal::cli::world::World;
 
@@ -19,7 +19,7 @@ const QUESTION: &str = "Make this public? [y/N] ";
 fn child() {
     let mut streams = Streams::terminal();
     let world = World::read(&mut streams).unwrap();
-    let instance = signing::instance(&world.settings).unwrap();
+    let instance = services::instance(&world.settings).unwrap();
     let mut signatory = Signatory::of(&world.settings).unwrap();
     let token = signatory.token(&mut streams).unwrap();
     let assent = if std::env::var_os("ASSENT").is_some() { Assent::Given } else { Assent::Ask };

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 
 use super::disclosure::{Assent, acknowledge};
 use super::error::CliError;
+use super::instance::services::{client_id, instance, renew};
 use super::login::remembered::Account;
 use super::login::{self, Way};
 use super::settings::Settings;
-use super::signing::{client_id, instance, renew};
 use super::streams::Streams;
 use super::token::{self, FoundToken, Source, TokenPlace, TokenSource};
 use crate::net::{Client, Limits};

@@ -1,4 +1,4 @@
-//! Signing for git: the instance that the settings choose, the token that says who signs, and the signer.
+//! Signing for git: through the agent, or in this process with a key for this one signature.
 
 use std::path::Path;
 
@@ -8,8 +8,7 @@ use super::agent;
 use super::agent::sign::Wanted;
 use super::committer::Committer;
 use super::error::CliError;
-use super::instance::tuf::{Renewal, TufInstance};
-use super::instance::{Choice, ChosenConfig};
+use super::instance::services::{instance, renew};
 use super::settings::{RekorMode, Settings};
 use super::signatory::Signatory;
 use super::streams::Streams;
@@ -18,8 +17,6 @@ use crate::net::{Client, Limits};
 use crate::service::Session;
 use crate::service::session::SIGNING_TIME;
 use crate::sign::git::{GitSigner, Payload, Signed};
-use crate::trust::Instance;
-use crate::trust::instance::CLIENT_ID;
 
 /// Sign `payload` as `settings` say, through the agent or in this process.
 ///
@@ -70,21 +67,6 @@ fn sign_here(
     Ok(signer.sign(Session::new(&client, SIGNING_TIME), token, &wanted.payload)?)
 }
 
-/// Fetch what is in force if what is believed soon expires: signing has the network, verifying has not.
-///
-/// # Errors
-/// What is kept cannot be used.
-pub fn renew(settings: &Settings, streams: &mut Streams) -> Result<(), CliError> {
-    if settings.need_no_instance() {
-        return Ok(());
-    }
-    let Some(instance) = TufInstance::in_force(settings)? else { return Ok(()) };
-    if let Renewal::Failed(error) = instance.renew(settings.server_roots(), Timestamp::now())? {
-        streams.warning(&format!("what is believed expires within a day, and could not be renewed: {error}"));
-    }
-    Ok(())
-}
-
 /// Whether the settings alone, with no service asked, allow a signature to be made.
 ///
 /// # Errors
@@ -99,37 +81,4 @@ fn as_wanted<'a>(settings: &Settings, payload: &'a [u8]) -> Payload<'a> {
         RekorMode::Offline => Payload::Embedded(sha256(payload)),
         RekorMode::Online => Payload::LogOnly(payload),
     }
-}
-
-/// The instance that the settings choose, for signing.
-///
-/// # Errors
-/// One of its documents cannot be read, or names no log of the wanted version.
-pub fn instance(settings: &Settings) -> Result<Instance, CliError> {
-    let now = Timestamp::now();
-    let choice = Choice::new(settings, now);
-    let ChosenConfig { config: mut signing_config, client_id } = choice.signing_config()?;
-    if let Some(version) = settings.rekor_version {
-        signing_config.logs.retain(|log| log.major_api_version == version);
-        if signing_config.logs.is_empty() {
-            return Err(CliError::Usage {
-                problem: format!("the signing config names no transparency log of version {version}"),
-                hint: "unset gitseal.rekorVersion, or use a signing config that names one".into(),
-            });
-        }
-    }
-    Ok(Instance {
-        name: settings.instance_name().to_string(),
-        trusted_root: choice.trusted_root()?.root,
-        issuer: signing_config.oidc_provider(now).ok().map(|provider| provider.url.clone()),
-        signing_config,
-        client_id,
-    })
-}
-
-/// The audience that tokens must be for, even where the instance cannot be had.
-#[must_use]
-pub fn client_id(settings: &Settings, now: Timestamp) -> String {
-    let chosen = || Choice::new(settings, now).signing_config().map_or(CLIENT_ID.to_owned(), |chosen| chosen.client_id);
-    settings.client_id.clone().unwrap_or_else(chosen)
 }

@@ -10,22 +10,18 @@ use jiff::Timestamp;
 use listenfd::ListenFd;
 use rustix::fs::Mode;
 
+use super::start::{READY, TAKEN};
 use super::{digest_of, place};
 use crate::agent::protocol::{Code, Complaint};
 use crate::agent::server::Relogin;
 use crate::agent::{Definition, Door, Place, PlaceError, Server, hardening};
 use crate::cli::error::CliError;
+use crate::cli::instance::services;
 use crate::cli::login::remembered::Account;
 use crate::cli::settings::{Selected, Settings};
-use crate::cli::signing;
 use crate::cli::streams::Streams;
 use crate::repo::Config;
 use crate::trust::{Instance, InstanceName};
-
-/// What the process that waits for the agent reads once it can connect.
-pub const READY: &str = "ready";
-/// What it reads when another agent has won.
-pub const TAKEN: &str = "taken";
 
 /// How the agent's process relates to the one that started it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,8 +139,8 @@ fn define(
     }
     settings.rekor_version = rekor_version;
     // Whoever watches a detached agent's stderr sees nothing, and the next signature tries again.
-    signing::renew(&settings, &mut Streams::stderr())?;
-    let instance = signing::instance(&settings)?;
+    services::renew(&settings, &mut Streams::stderr())?;
+    let instance = services::instance(&settings)?;
     Ok(Definition {
         settings: digest_of(&settings),
         server_roots: settings.server_roots(),

@@ -7,9 +7,13 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use super::daemon::{READY, TAKEN};
 use crate::agent::{Client, ClientError, Place};
 use crate::cli::error::CliError;
+
+/// What the process that waits for the agent reads once it can connect.
+pub const READY: &str = "ready";
+/// What it reads when another agent has won.
+pub const TAKEN: &str = "taken";
 
 /// How long starting may take. It takes milliseconds, or something is wrong.
 const START_TIME: Duration = Duration::from_secs(10);

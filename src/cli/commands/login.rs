@@ -14,13 +14,13 @@ use crate::cli::disclosure::Assent;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::input;
+use crate::cli::instance::services;
 use crate::cli::instance::store;
 use crate::cli::login::Way;
 use crate::cli::login::remembered::{Account, Forgotten};
 use crate::cli::output;
 use crate::cli::settings::{AgentUse, Selected, Settings};
 use crate::cli::signatory::{self, Signatory};
-use crate::cli::signing;
 use crate::cli::streams::Streams;
 use crate::cli::world::World;
 use crate::service::IdToken;
@@ -130,7 +130,7 @@ impl Logout {
                 _ => return Err(ClientError::Answer.into()),
             }
         }
-        let instance = signing::instance(&settings)?;
+        let instance = services::instance(&settings)?;
         if let Some(issuer) = &instance.issuer {
             let account = Account { settings: &settings, issuer, client_id: &instance.client_id };
             match account.forget(streams)? {

@@ -9,8 +9,8 @@ use super::finding::{Finding, Id};
 use super::settings::without_password;
 use super::setup::Setup;
 use crate::cli::error::CliError;
+use crate::cli::instance::services;
 use crate::cli::instance::tuf::TufInstance;
-use crate::cli::signing;
 use crate::net::{Client, Limits, Roots};
 use crate::service::reachability::reach;
 use crate::service::{Peer, Session, wait};
@@ -52,7 +52,7 @@ pub struct Contact {
 /// # Errors
 /// The settings choose no instance.
 pub(super) fn chosen(setup: &Setup) -> Result<Vec<Contact>, CliError> {
-    let config = signing::instance(setup.settings())?.signing_config;
+    let config = services::instance(setup.settings())?.signing_config;
     let now = setup.now;
     let mut contacts = Vec::new();
     let mut add = |peer: Peer, service: &Service| {

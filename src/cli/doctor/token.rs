@@ -3,10 +3,10 @@
 use super::finding::{Finding, Id};
 use super::setup::Setup;
 use crate::cli::error::CliError;
+use crate::cli::instance::services;
 use crate::cli::settings::TokenSources;
 use crate::cli::settings::source::Standing;
 use crate::cli::settings::table::Name;
-use crate::cli::signing;
 use crate::cli::token::{self, TokenPlace};
 use crate::service::IdToken;
 
@@ -20,7 +20,7 @@ pub(super) fn token(setup: &Setup) -> Result<Option<IdToken>, CliError> {
 
 fn usable(setup: &Setup, sources: &TokenSources) -> Result<Option<IdToken>, CliError> {
     let around = token::surroundings();
-    let audience = || signing::client_id(setup.settings(), setup.now);
+    let audience = || services::client_id(setup.settings(), setup.now);
     let place = token::place(sources, around)?;
     let token = place.read()?;
     if let Some(token) = &token {
@@ -44,7 +44,7 @@ pub(super) fn platform(setup: &Setup) -> Option<String> {
         }
         _ => return None,
     };
-    Some(match platform.prepare(around, &signing::client_id(setup.settings(), setup.now)) {
+    Some(match platform.prepare(around, &services::client_id(setup.settings(), setup.now)) {
         Ok(_) => format!("{platform} gives one when something is signed"),
         Err(error) => error.to_string(),
     })

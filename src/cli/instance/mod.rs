@@ -3,6 +3,7 @@
 
 pub mod documents;
 mod pieces;
+pub mod services;
 pub mod store;
 pub mod tuf;
 
