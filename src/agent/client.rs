@@ -5,6 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::frame::{self, FrameError};
 use super::peer;
 use super::place::{self, Place, PlaceError};
@@ -116,8 +118,15 @@ impl Client {
         self.receive()
     }
 
+    /// In one piece: the agent is woken once.
     fn send(&mut self, requests: &[&Request]) -> Result<(), ClientError> {
-        requests.iter().try_for_each(|request| self.write(&frame::encode(request).map_err(ClientError::Frame)?))
+        let frames: Vec<_> = requests
+            .iter()
+            .map(|request| frame::encode(request).map_err(ClientError::Frame))
+            .collect::<Result<_, _>>()?;
+        let mut all = Zeroizing::new(Vec::with_capacity(frames.iter().map(|frame| frame.len()).sum()));
+        frames.iter().for_each(|frame| all.extend_from_slice(frame));
+        self.write(&all)
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), ClientError> {

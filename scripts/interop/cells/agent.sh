@@ -1,5 +1,5 @@
-# The agent's second socket through the real sshd: `ssh -R` carries it to another home, where a commit is signed with the
-# credential that is held here.
+# The agent asked by others: a client written from gitseal-protocol(7), and its second socket through the real sshd, which
+# `ssh -R` carries to another home, where a commit is signed with the credential that is held here.
 
 # serve_ssh: an sshd of our own on loopback, for whoever runs this; sets SSH (the client and all its options)
 serve_ssh() {
@@ -81,5 +81,21 @@ CONF
     refuses far "cd $PWD/repo && git commit -q -S --allow-empty -m four || exit 1"
 }
 
+# A program that knows the manual and nothing else.
+signs_for_a_client_of_the_manual() {
+    export GITSEAL_AGENT_DIR=$PWD/agent
+    "$GITSEAL" login --token-file <(printf %s "$SIGSTORE_ID_TOKEN")
+    printf 'tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor A <a> 1 +0000\ncommitter A <a> 1 +0000\n\nx\n' >payload
+    "$PYTHON3" "$INTEROP_DIR/agent_client.py" agent/agent.sock 2 <payload >signature
+    (cat payload && printf x) >altered
+    "$GITSEAL" --status-fd=1 --verify signature payload | grep '^\[GNUPG:\] GOODSIG '
+    refuses "$GITSEAL" --status-fd=1 --verify signature altered
+    "$GITSEAL" agent forget
+    refuses "$PYTHON3" "$INTEROP_DIR/agent_client.py" agent/agent.sock 1 <payload 2>said
+    "$GITSEAL" agent stop
+    grep -q '^agent_client: no-credential: ' said
+}
+
+cell "a client that was written from the manual has something signed" "" signs_for_a_client_of_the_manual
 cell "a commit is signed through sshd with a credential that is held at home, and nothing else is to be had there" "sshd" \
     signs_through_sshd
