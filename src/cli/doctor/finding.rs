@@ -107,6 +107,8 @@ ids! {
     InstanceUnusable = "instance-unusable",
     /// The identity token is no use.
     TokenUnusable = "token-unusable",
+    /// The token is for somebody else than the one who signs here.
+    IdentityMismatch = "identity-mismatch",
     /// The agent cannot be asked.
     AgentUnusable = "agent-unusable",
     /// Committer and signer must be the same, and are not.

@@ -34,6 +34,7 @@ pub(super) fn examine(setup: &Setup, findings: &mut Vec<Finding>) {
     findings.extend(patterns(setup));
     let token = token.ok().flatten();
     findings.extend(expectation(setup, token.as_ref()));
+    findings.extend(identity(setup, token.as_ref()));
     findings.extend(committer(setup, token.as_ref()));
     findings.extend(agent::unusable(setup));
 }
@@ -127,6 +128,17 @@ fn services(setup: &Setup) -> Option<Finding> {
         Some(name) => Some(setup.about(finding, name)),
         None => Some(finding),
     }
+}
+
+/// gitseal.identity says who signs here, and the token that is given is somebody else's.
+fn identity(setup: &Setup, token: Option<&IdToken>) -> Option<Finding> {
+    let expected = setup.settings().identity.as_deref()?;
+    let found = token?.subject().as_str();
+    if found == expected {
+        return None;
+    }
+    let problem = format!("the token is for {found}, and {} is {expected}", setup.label(Name::Identity));
+    Some(setup.about(Finding::error(Id::IdentityMismatch, problem), Name::Identity))
 }
 
 /// gitseal.matchCommitter asks for one person, and git commits as somebody else than the one who signs.
