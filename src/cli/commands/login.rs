@@ -172,7 +172,11 @@ impl Whoami {
             output::line(&format!("{identity}{vouched}: {source}, {until} {expires:.0}"))?;
         }
         if people.is_empty() && !self.json {
-            output::line("nobody: the next signature asks for a login")?;
+            output::line(if Signatory::of(&settings)?.is_machine() {
+                "nobody yet: the platform says who, when something is signed"
+            } else {
+                "nobody: the next signature asks for a login"
+            })?;
         }
         Ok(if people.is_empty() { Exit::Undecided } else { Exit::Good })
     }
