@@ -252,7 +252,8 @@ in_short_sandbox() {
     git config --global gitseal.certificateIdentity "$IDENTITY"
     git config --global gitseal.certificateOidcIssuerRegexp '^http://127\.0\.0\.1:[0-9]+/oidc$'
     env -u SIGSTORE_ID_TOKEN "$GITSEAL" sandbox run --identity "$IDENTITY" --certificate-lifetime 20 -- bash -euo pipefail -c '
-        unset GITSEAL_ID_TOKEN_FILE SIGSTORE_ID_TOKEN GITSIGN_TOKEN_PROVIDER
+        # Here a person logs in, also where CI runs this.
+        unset GITSEAL_ID_TOKEN_FILE SIGSTORE_ID_TOKEN GITSIGN_TOKEN_PROVIDER CI
         "$@"' session "$@"
 }
 
