@@ -313,6 +313,41 @@ signs_without_a_keyring() {
     all_are_good
 }
 
+# The same at a provider that takes a spent refresh token for a theft.
+is_remembered_by_oidc_provider() {
+    unset SIGSTORE_ID_TOKEN GITSEAL_ID_TOKEN_FILE GITSIGN_TOKEN_PROVIDER CI
+    export GITSEAL_AGENT=off
+    unlock pw
+    cat >browser <<BROWSER
+#!/bin/sh
+echo >>'$PWD/logins'
+exec '$PYTHON3' '$INTEROP_DIR/browser/person.py' '$IDENTITY' '$PWD/shots' "\$1" >'$PWD/browser.log' 2>&1
+BROWSER
+    chmod +x browser
+    : >logins
+    signing_repository "$GITSEAL"
+    git config --global gitseal.urlOpener "'$PWD/browser' {{.URL}}"
+    git config --global gitseal.rememberLogin true
+    git config --global gitseal.acknowledged "$IDENTITY"
+    git config --global gitseal.issuer "$ISSUER"
+    git config --global gitseal.certificateIdentity "$IDENTITY"
+    git config --global gitseal.certificateOidcIssuer "$ISSUER"
+    signed_commit one || { cat browser.log; return 1; }
+    secret-tool lookup service gitseal >first
+    signed_commit two
+    signed_commit three
+    expect "$(logins)" 1
+    refuses cmp -s first <(secret-tool lookup service gitseal)
+    "$GITSEAL" logout >said
+    grep -q '^the keyring has forgotten the login, and so has http' said
+    refuses secret-tool lookup service gitseal
+    signed_commit four
+    expect "$(logins)" 2
+    all_are_good
+}
+
+export INTEROP_DIR
+export -f is_remembered_by_oidc_provider
 export -f in_short_sandbox logins all_are_good wait_until_nothing_is_held signing_repository signed_commit \
     commits_without_another_login signs_without_a_keyring
 export -f session unlock lock_keyring login remember fails_as refuses expect first_token is_id_token \
@@ -338,3 +373,5 @@ cell "an issuer that is down costs no login" "$KEYRING" session waits_for_the_is
 cell "one login is enough for certificate after certificate, until logout" "$KEYRING" \
     session in_short_sandbox commits_without_another_login
 cell "without a keyring, or with a locked one, it says so and signs" "$KEYRING" session in_short_sandbox signs_without_a_keyring
+cell "oidc-provider's login is remembered, its refresh tokens rotate, and logout revokes them" "$KEYRING running_stack" \
+    on stack session is_remembered_by_oidc_provider
