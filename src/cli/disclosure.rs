@@ -9,14 +9,15 @@ use thiserror::Error;
 
 use super::config_file::ConfigFile;
 use super::error::CliError;
-use super::settings::Settings;
+use super::instance::mirror;
 use super::settings::table::Name;
+use super::settings::{Pieces, Settings};
 use super::shell::quote;
 use super::streams::Streams;
 use super::terminal::Terminal;
 use crate::service::id_token::TokenSubject;
 use crate::sign::SignError;
-use crate::trust::Instance;
+use crate::trust::{Instance, InstanceName};
 
 /// Why an identity does not become public.
 #[derive(Debug, Error)]
@@ -25,8 +26,13 @@ pub enum DisclosureError {
     #[error("nothing was signed: you did not agree that {0} becomes public")]
     Declined(String),
     /// There is no terminal, or it is not ours to use.
-    #[error("signing makes {0} public for ever, and there is no terminal to ask you on")]
-    NobodyToAsk(String),
+    #[error("signing makes {identity} public for ever, and there is no terminal to ask you on")]
+    NobodyToAsk {
+        /// Who would become public.
+        identity: String,
+        /// What a yes would be kept as.
+        answer: String,
+    },
 }
 
 impl DisclosureError {
@@ -38,7 +44,7 @@ impl DisclosureError {
                 "nothing was sent; log in as somebody else, or sign with an instance of your own: gitseal-instance(1)"
                     .to_owned()
             }
-            DisclosureError::NobodyToAsk(identity) => format!("if that is as you want it: {}", command(identity)),
+            DisclosureError::NobodyToAsk { answer, .. } => format!("if that is as you want it: {}", command(answer)),
         }
     }
 }
@@ -65,12 +71,15 @@ pub fn acknowledge(
     streams: &mut Streams,
 ) -> Result<(), CliError> {
     let identity = who.as_str();
-    if settings.login.acknowledged.iter().any(|known| known == identity) {
+    let now = Timestamp::now();
+    let answer = answer(settings, identity, instance, now)?;
+    if settings.login.acknowledged.iter().any(|known| known == identity || *known == answer) {
         return Ok(());
     }
     if assent == Assent::Ask {
-        let story = story(identity, issuer, instance, Timestamp::now())?;
-        let mut terminal = Terminal::open().ok_or_else(|| DisclosureError::NobodyToAsk(identity.to_owned()))?;
+        let story = story(identity, issuer, instance, now)?;
+        let nobody = || DisclosureError::NobodyToAsk { identity: identity.to_owned(), answer: answer.clone() };
+        let mut terminal = Terminal::open().ok_or_else(nobody)?;
         for line in story {
             terminal.show(&line)?;
         }
@@ -79,9 +88,9 @@ pub fn acknowledge(
         }
     }
     // They have agreed, whether or not that can be kept; but they should not wonder why they are asked again.
-    if let Err(error) = ConfigFile::global().add(&key(), identity) {
+    if let Err(error) = ConfigFile::global().add(&key(), &answer) {
         streams.warning(&format!("your answer could not be kept: {error}"));
-        streams.hint(&command(identity));
+        streams.hint(&command(&answer));
     }
     Ok(())
 }
@@ -90,9 +99,24 @@ fn key() -> String {
     Name::Acknowledged.setting().label()
 }
 
+/// What a yes is kept as: the identity, and after it the logs that it was about. A yes to the public instance says no more
+/// than the identity, for whoever is known there is known everywhere.
+fn answer(settings: &Settings, identity: &str, instance: &Instance, now: Timestamp) -> Result<String, CliError> {
+    let is_public = settings.instance_name() == InstanceName::public()
+        && settings.trusted_root.is_none()
+        && settings.signing_config.is_none()
+        && settings.pieces == Pieces::default()
+        && mirror(settings).is_none();
+    if is_public {
+        return Ok(identity.to_owned());
+    }
+    let logs = instance.signing_config.logs(now).map_err(SignError::from)?;
+    Ok(format!("{identity} in {}", places(logs.iter().map(|log| log.url.as_str()))))
+}
+
 /// The command that agrees beforehand.
-fn command(identity: &str) -> String {
-    format!("git config --global --add {} {}", key(), quote(identity.as_bytes()))
+fn command(answer: &str) -> String {
+    format!("git config --global --add {} {}", key(), quote(answer.as_bytes()))
 }
 
 /// The lines to show: all that becomes public and where, and what does not.
@@ -143,8 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn a_yes_to_one_instance_is_none_to_another() {
+        let now = "2026-11-25T00:00:00Z".parse().unwrap();
+        let instance = Instance::public(now);
+        let public = Settings::default();
+        assert_eq!(answer(&public, "ann@example.com", &instance, now).unwrap(), "ann@example.com");
+        let own = Settings { trusted_root: Some("root.json".into()), ..Settings::default() };
+        let own = answer(&own, "ann@example.com", &instance, now).unwrap();
+        assert!(own.starts_with("ann@example.com in ") && own.contains("rekor.sigstore.dev"), "{own}");
+    }
+
+    #[test]
     fn the_command_is_safe_to_paste() {
-        let hint = DisclosureError::NobodyToAsk("x'; rm -rf ~ #@y".into()).hint();
+        let identity = "x'; rm -rf ~ #@y".to_owned();
+        let hint = DisclosureError::NobodyToAsk { answer: identity.clone(), identity }.hint();
         assert!(hint.ends_with(r"git config --global --add gitseal.acknowledged 'x'\''; rm -rf ~ #@y'"), "{hint}");
     }
 }
