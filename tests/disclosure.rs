@@ -2,6 +2,7 @@
 //!
 //! The signer is a shell script: this test binary asks, as the interactive login does, and only then gitseal signs.
 
+use gitseal::cli::committer::Committer;
 use gitseal::cli::disclosure::{Assent, acknowledge};
 use gitseal::cli::instance::services;
 use gitseal::cli::signatory::Signatory;
@@ -20,7 +21,7 @@ fn child() {
     let mut streams = Streams::terminal();
     let world = World::read(&mut streams).unwrap();
     let instance = services::instance(&world.settings).unwrap();
-    let mut signatory = Signatory::of(&world.settings).unwrap();
+    let mut signatory = Signatory::of(&world.settings, &Committer::Anybody).unwrap();
     let token = signatory.token(&mut streams).unwrap();
     let assent = if std::env::var_os("ASSENT").is_some() { Assent::Given } else { Assent::Ask };
     let issuer = token.issuers().next().unwrap();

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::committer::Committer;
 use super::disclosure::{Assent, acknowledge};
 use super::error::CliError;
 use super::instance::services::{client_id, instance, renew};
@@ -10,46 +11,35 @@ use super::login::remembered::Account;
 use super::login::{self, Way};
 use super::settings::Settings;
 use super::streams::Streams;
-use super::token::{self, FoundToken, Source, TokenPlace, TokenSource};
+use super::token::{self, Source};
 use crate::net::{Client, Limits};
 use crate::service::IdToken;
-use crate::service::ambient::Platform;
 use crate::service::id_token::TokenSubject;
 use crate::service::oidc::Granted;
-
-/// The variable that tells programs that they run in Google's cloud, where it is no guess.
-const METADATA_HOST: &str = "GCE_METADATA_HOST";
 
 /// Who signs.
 pub struct Signatory<'a> {
     settings: &'a Settings,
+    committer: &'a Committer,
     /// A machine's platform will say; a person will not be asked.
     is_machine: bool,
     token: Option<IdToken>,
 }
 
 impl<'a> Signatory<'a> {
-    /// Look at what is given.
+    /// Look at what is given, for something that `committer` has made.
     ///
     /// # Errors
     /// A token is given that is none, or a provider is named that there is not.
-    pub fn of(settings: &'a Settings) -> Result<Self, CliError> {
-        let place = match token::place(&settings.token, token::surroundings()) {
+    pub fn of(settings: &'a Settings, committer: &'a Committer) -> Result<Self, CliError> {
+        let around = token::surroundings();
+        let place = match token::place(&settings.token, around) {
             // Somebody who named the environment, where nothing is: an agent may still hold what signs.
-            Err(CliError::NoToken) => return Ok(Signatory { settings, is_machine: false, token: None }),
+            Err(CliError::NoToken) => return Ok(Signatory { settings, committer, is_machine: false, token: None }),
             place => place?,
         };
-        let around = token::surroundings();
-        let is_machine = match &place {
-            // A machine in Google's cloud may have no account, and a person at it.
-            TokenPlace::Platform(Platform::GoogleWorkloadIdentity) => {
-                settings.token.provider.is_some() || (around.variable)(METADATA_HOST).is_some()
-            }
-            TokenPlace::Platform(_) => true,
-            TokenPlace::Environment(text) => Platform::ALL.into_iter().any(|platform| platform.gave(text, around)),
-            TokenPlace::File(_) | TokenPlace::Person(_) => false,
-        };
-        Ok(Signatory { settings, is_machine, token: place.read()? })
+        let is_machine = place.is_a_machines(&settings.token, around);
+        Ok(Signatory { settings, committer, is_machine, token: place.read()? })
     }
 
     /// Whom the token is about, if there is one yet.
@@ -76,7 +66,7 @@ impl<'a> Signatory<'a> {
         self.is_machine
     }
 
-    /// The token.
+    /// The token, of somebody who may sign this as far as that is known before it travels.
     ///
     /// # Errors
     /// There is none, or it is somebody else's than the settings ask for: then it has gone nowhere.
@@ -86,18 +76,16 @@ impl<'a> Signatory<'a> {
         }
         let token = self.token.as_ref().expect("it was just put there");
         expect(self.settings.identity.as_deref(), token.subject())?;
+        self.committer.admit(token.subject(), streams)?;
         Ok(token)
     }
 
-    fn obtain(&mut self, streams: &mut Streams) -> Result<IdToken, CliError> {
+    fn obtain(&self, streams: &mut Streams) -> Result<IdToken, CliError> {
         let now = Timestamp::now();
         let client = Client::new(self.settings.server_roots(), Limits::default());
         let audience = || client_id(self.settings, now);
         match token::find(&self.settings.token, token::surroundings(), &client, audience, now)? {
-            Source::Given(FoundToken { token, source }) => {
-                self.is_machine = matches!(source, TokenSource::Platform(_));
-                Ok(token)
-            }
+            Source::Given(token) => Ok(token),
             Source::Person(way) => log_in(self.settings, way, Assent::Ask, streams),
         }
     }
@@ -162,10 +150,10 @@ mod tests {
     fn a_token_that_is_none_ends_it_at_once() {
         let with = |token: TokenSources| Settings { token, ..Settings::default() };
         let bad = with(TokenSources { token: Some("x".into()), ..TokenSources::default() });
-        assert!(matches!(Signatory::of(&bad), Err(CliError::Token(_))));
+        assert!(matches!(Signatory::of(&bad, &Committer::Anybody), Err(CliError::Token(_))));
         let unknown = with(TokenSources { provider: Some("nobody".into()), ..TokenSources::default() });
-        assert!(matches!(Signatory::of(&unknown), Err(CliError::Usage { .. })));
+        assert!(matches!(Signatory::of(&unknown, &Committer::Anybody), Err(CliError::Usage { .. })));
         let nowhere = with(TokenSources { provider: Some("envvar".into()), ..TokenSources::default() });
-        assert!(Signatory::of(&nowhere).unwrap().subject().is_none());
+        assert!(Signatory::of(&nowhere, &Committer::Anybody).unwrap().subject().is_none());
     }
 }

@@ -28,10 +28,10 @@ pub fn sign(
     repository: Option<&Path>,
     streams: &mut Streams,
 ) -> Result<Signed, CliError> {
-    let mut signatory = Signatory::of(settings)?;
     let committer = Committer::of(payload, settings.match_committer)?;
+    let mut signatory = Signatory::of(settings, &committer)?;
     if signatory.is_machine() || signatory.subject().is_some() {
-        committer.admit(signatory.token(streams)?.subject(), streams)?;
+        signatory.token(streams)?;
     }
     let given = signatory.subject().map(|subject| subject.as_str().to_owned());
     let wanted = Wanted {
@@ -39,32 +39,30 @@ pub fn sign(
         identity: given.or_else(|| settings.identity.clone()).or_else(|| committer.required().map(str::to_owned)),
         issuer: signatory.issuer().or_else(|| settings.pieces.issuer.clone()),
         context: agent::sign::context(payload, repository),
-        committer,
     };
     let signed = match agent::sign::sign(settings, &wanted, &mut signatory, streams)? {
         Some(signed) => signed,
-        None => sign_here(settings, &wanted, &mut signatory, streams)?,
+        None => sign_here(settings, &wanted.payload, &mut signatory, streams)?,
     };
     // The name of a workload is not known before: its authority makes it up.
-    wanted.committer.judge(&signed.identity.subject, streams)?;
+    committer.judge(&signed.identity.subject, streams)?;
     Ok(signed)
 }
 
 /// In this process: a key for this one signature.
 fn sign_here(
     settings: &Settings,
-    wanted: &Wanted<'_>,
+    payload: &Payload<'_>,
     signatory: &mut Signatory<'_>,
     streams: &mut Streams,
 ) -> Result<Signed, CliError> {
     let token = signatory.token(streams)?;
-    wanted.committer.admit(token.subject(), streams)?;
     renew(settings, streams)?;
     let instance = instance(settings)?;
     let client = Client::new(settings.server_roots(), Limits::default());
     let clock = Timestamp::now;
     let signer = GitSigner::new(instance, &clock);
-    Ok(signer.sign(Session::new(&client, SIGNING_TIME), token, &wanted.payload)?)
+    Ok(signer.sign(Session::new(&client, SIGNING_TIME), token, payload)?)
 }
 
 /// Whether the settings alone, with no service asked, allow a signature to be made.

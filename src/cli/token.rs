@@ -1,7 +1,7 @@
 //! Where the token to sign with comes from: a file, the environment, the platform that we run on, or a person.
 
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -15,6 +15,8 @@ use crate::service::{IdToken, wait};
 
 /// Where workloads find a token that their platform puts there, as cosign and gitsign know it.
 const AMBIENT_TOKEN_FILE: &str = "/var/run/sigstore/cosign/oidc-token";
+/// The variable that tells programs that they run in Google's cloud, where it is no guess.
+const METADATA_HOST: &str = "GCE_METADATA_HOST";
 /// What the firmware calls this machine.
 const PRODUCT_NAME_FILE: &str = "/sys/class/dmi/id/product_name";
 /// Longest name of a machine; the file has a line.
@@ -47,33 +49,27 @@ impl TokenPlace<'_> {
             TokenPlace::Platform(_) | TokenPlace::Person(_) => None,
         })
     }
-}
 
-/// Where a token came from. What a platform gave is a job's and not a person's: nobody is there to be asked anything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenSource {
-    /// The environment.
-    Environment,
-    /// This file.
-    File(PathBuf),
-    /// A platform.
-    Platform(Platform),
-}
-
-/// A token to sign with.
-#[derive(Debug)]
-pub struct FoundToken {
-    /// The token.
-    pub token: IdToken,
-    /// Where it came from.
-    pub source: TokenSource,
+    /// Whether a machine's platform says who signs, be it in a variable: then nobody is there to be asked anything.
+    #[must_use]
+    pub fn is_a_machines(&self, sources: &TokenSources, around: Surroundings<'_>) -> bool {
+        match self {
+            // A machine in Google's cloud may have no account, and a person at it.
+            TokenPlace::Platform(Platform::GoogleWorkloadIdentity) => {
+                sources.provider.is_some() || (around.variable)(METADATA_HOST).is_some()
+            }
+            TokenPlace::Platform(_) => true,
+            TokenPlace::Environment(text) => Platform::ALL.into_iter().any(|platform| platform.gave(text, around)),
+            TokenPlace::File(_) | TokenPlace::Person(_) => false,
+        }
+    }
 }
 
 /// What says who signs.
 #[derive(Debug)]
 pub enum Source {
     /// A token.
-    Given(FoundToken),
+    Given(IdToken),
     /// A person, who must log in; in this way, if the settings say one.
     Person(Option<Way>),
 }
@@ -159,20 +155,11 @@ pub fn find(
     audience: impl Fn() -> String,
     now: Timestamp,
 ) -> Result<Source, CliError> {
-    let place = place(sources, around)?;
-    let source = match &place {
-        TokenPlace::Person(way) => return Ok(Source::Person(*way)),
-        TokenPlace::Environment(text) => {
-            let giver = Platform::ALL.into_iter().find(|platform| platform.gave(text, around));
-            giver.map_or(TokenSource::Environment, TokenSource::Platform)
-        }
-        TokenPlace::File(path) => TokenSource::File((*path).to_owned()),
-        TokenPlace::Platform(platform) => TokenSource::Platform(*platform),
+    let platform = match place(sources, around)? {
+        TokenPlace::Platform(platform) => platform,
+        TokenPlace::Person(way) => return Ok(Source::Person(way)),
+        given => return given.read()?.map(Source::Given).ok_or(CliError::NoToken),
     };
-    if let Some(token) = place.read()? {
-        return Ok(Source::Given(FoundToken { token, source }));
-    }
-    let TokenSource::Platform(platform) = source else { return Err(CliError::NoToken) };
     let request = platform.prepare(around, &audience())?;
     let fetched = wait(async {
         // A machine in Google's cloud may have no account, and a person at it; whoever names it wants its account.
@@ -182,7 +169,7 @@ pub fn find(
         Some(request.fetch(client, now).await)
     });
     match fetched.map_err(|error| CliError::io("wait for the token", error))? {
-        Some(token) => Ok(Source::Given(FoundToken { token: token?, source })),
+        Some(token) => Ok(Source::Given(token?)),
         None => find(sources, Surroundings { product_name: &|| None, ..around }, client, audience, now),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::error::CliError;
-use super::settings::Settings;
+use super::settings::{Ignored, Settings};
 use super::streams::Streams;
 use crate::repo::{Config, RepoError, Repository};
 
@@ -31,10 +31,7 @@ impl World {
             Err(RepoError::NotFound(_)) => None,
             Err(error) => return Err(error.into()),
         };
-        let environment = |name: &str| std::env::var_os(name);
-        let config = Config::read(repository.as_ref(), &environment)?;
-        let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-        let (settings, ignored) = Settings::load(&config, &environment, home)?;
+        let (settings, ignored) = settings(repository.as_ref())?;
         for ignored in ignored {
             streams.warning(&format!("{} is set by the repository itself and does not count there", ignored.key));
             streams.hint(&format!("if you want it: {}", ignored.remedy));
@@ -52,4 +49,15 @@ impl World {
             CliError::Repo(RepoError::NotFound(here))
         })
     }
+}
+
+/// The settings in force in `repository`, or outside any, and what it may not set.
+///
+/// # Errors
+/// The configuration cannot be read, or a setting means nothing.
+pub fn settings(repository: Option<&Repository>) -> Result<(Settings, Vec<Ignored>), CliError> {
+    let environment = |name: &str| std::env::var_os(name);
+    let config = Config::read(repository, &environment)?;
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    Ok(Settings::load(&config, &environment, home)?)
 }

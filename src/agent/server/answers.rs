@@ -14,11 +14,12 @@ use super::{
     DEFINITION_TIME, Definition, Door, FIRST_PAUSE, MAX_DEFINITIONS, MAX_PAUSE, Meant, REKOR_VERSIONS, Ready, Server,
     greeting,
 };
+use crate::credential::Credential;
 use crate::crypto::{HashedPassphrase, sha256};
 use crate::net::{Client, Limits, Roots};
 use crate::service::session::SIGNING_TIME;
 use crate::service::{IdToken, Session};
-use crate::sign::{GitSigner, Payload, Signed};
+use crate::sign::{GitSigner, Payload, SignError, Signed};
 
 impl Server {
     pub(super) async fn answer(&self, request: Request, door: Door) -> Response {
@@ -123,11 +124,14 @@ impl Server {
         {
             return Ok(Response::Credential(held));
         }
-        let session = Session::new(&ready.client, SIGNING_TIME);
-        let minted = ready.signer.mint(session, &token).await;
-        let credential = minted.map_err(|error| refused(&error, error.hint()))?;
+        let credential = self.mint(&ready, &token).await.map_err(|error| refused(&error, error.hint()))?;
         let mut store = self.store.borrow_mut();
         Ok(Response::Credential(store.add(credential, &token, &scope.instance, client_id, self.now())))
+    }
+
+    /// Exchange `token` for a credential.
+    pub(super) async fn mint(&self, ready: &Ready, token: &IdToken) -> Result<Credential, SignError> {
+        ready.signer.mint(Session::new(&ready.client, SIGNING_TIME), token).await
     }
 
     /// What the scope's instance means, checked to be what the client means by it.

@@ -27,8 +27,7 @@ use super::protocol::{Code, Complaint, Forget, Greeting, Hello, Hex32, Request, 
 use super::store::{Due, Moment, Store};
 use crate::crypto::HashedPassphrase;
 use crate::net::{Client, Roots};
-use crate::service::session::SIGNING_TIME;
-use crate::service::{IdToken, Session};
+use crate::service::IdToken;
 use crate::sign::GitSigner;
 use crate::trust::{Instance, InstanceName};
 
@@ -231,27 +230,19 @@ impl Server {
 
     /// Exchange a new token of the same person, if their login is remembered. What fails here is no loss: the next
     /// signature says that somebody must log in.
-    async fn renew(&self, Due { instance, subject }: Due) {
-        let key = (instance.clone(), None);
-        let known = self.ready.borrow().get(&key).cloned();
-        let ready = match known {
-            Some(ready) => ready,
-            None => match self.look_up(key, Door::Local).await {
-                Ok(ready) => ready,
-                Err(_) => return,
-            },
-        };
+    async fn renew(&self, due: Due) {
+        let Due { instance, subject } = &due;
+        let Ok(ready) = self.look_up((instance.clone(), None), Door::Local).await else { return };
         let Some(relogin) = ready.relogin.clone() else { return };
         let whose = subject.clone();
         let token = tokio::task::spawn_blocking(move || relogin(&whose)).await;
         let Ok(Some(token)) = token else { return };
-        if token.subject().as_str() != subject {
+        if token.subject().as_str() != *subject {
             return;
         }
-        if let Ok(credential) = ready.signer.mint(Session::new(&ready.client, SIGNING_TIME), &token).await {
-            let client_id = &ready.signer.instance().client_id;
-            self.store.borrow_mut().add(credential, &token, &instance, client_id, self.now());
-        }
+        let Ok(credential) = self.mint(&ready, &token).await else { return };
+        let mut store = self.store.borrow_mut();
+        store.add(credential, &token, instance, &ready.signer.instance().client_id, self.now());
     }
 
     fn has_nothing_to_do(&self) -> bool {

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +19,7 @@ use crate::cli::instance::services;
 use crate::cli::login::remembered::Account;
 use crate::cli::settings::{Selected, Settings};
 use crate::cli::streams::Streams;
-use crate::repo::Config;
+use crate::cli::world;
 use crate::trust::{Instance, InstanceName};
 
 /// How the agent's process relates to the one that started it.
@@ -111,7 +110,7 @@ fn definition(name: &InstanceName, rekor_version: Option<u32>, door: Door) -> Re
         let hint = error.hint().unwrap_or_else(|| "'gitseal doctor' looks at the whole setup".to_owned());
         Complaint::new(Code::Instance, error.to_string(), hint)
     };
-    let settings = read_settings().map_err(unusable)?;
+    let (settings, _) = world::settings(None).map_err(unusable)?;
     // Before anything is looked up: another machine makes this one fetch nothing, and learns nothing about an instance
     // that is not meant for it, not even that there is none.
     let may_be_forwarded = settings.agent.forward_instances.iter().any(|allowed| allowed == name.as_str());
@@ -119,13 +118,6 @@ fn definition(name: &InstanceName, rekor_version: Option<u32>, door: Door) -> Re
         return Err(Complaint::not_forwarded(name));
     }
     define(settings, name, rekor_version, may_be_forwarded).map_err(unusable)
-}
-
-fn read_settings() -> Result<Settings, CliError> {
-    let environment = |variable: &str| std::env::var_os(variable);
-    let config = Config::read(None, &environment)?;
-    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
-    Ok(Settings::load(&config, &environment, home)?.0)
 }
 
 fn define(

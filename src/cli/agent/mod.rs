@@ -3,6 +3,7 @@
 pub mod daemon;
 pub mod sign;
 pub mod start;
+pub mod state;
 
 use std::path::PathBuf;
 

@@ -1,13 +1,11 @@
 //! Signing through the agent: ask the one that runs, give it a token when it has no credential, start it when there is
 //! none. What it gives back is looked at before it is believed: it must be about this payload.
 
-use crate::agent::ClientError;
 use crate::agent::protocol::{
     Bytes, Code, Complaint, Context, Held, Hex32, Kind, Login, MAX_REPOSITORY_LEN, Request, Response, Scope, Secret,
     Sign, Signature, SignedPayload,
 };
-use crate::agent::server::LINGER;
-use crate::cli::committer::Committer;
+use crate::agent::{Client, ClientError};
 use crate::cli::error::CliError;
 use crate::cli::settings::{AgentUse, Settings};
 use crate::cli::signatory::Signatory;
@@ -22,7 +20,7 @@ use crate::service::IdToken;
 use crate::sign::{Payload, Signed};
 use crate::verify::content;
 
-use super::{connect, digest_of, place, start};
+use super::{connect, digest_of, start};
 
 /// What is to be signed, for whom, and where.
 pub struct Wanted<'a> {
@@ -34,8 +32,6 @@ pub struct Wanted<'a> {
     pub issuer: Option<String>,
     /// What for.
     pub context: Context,
-    /// Who has committed it, where that matters.
-    pub committer: Committer,
 }
 
 /// What `payload` is, and where it will be stored.
@@ -115,19 +111,10 @@ fn attempt(
             answer => return finish(answer?, wanted).map(Some),
         }
     }
-    let token = signatory.token(streams)?;
-    wanted.committer.admit(token.subject(), streams)?;
-    let token = Secret::new(token.reveal());
-    let mut client = match running {
-        Some(client) => client,
-        None if settings.agent.socket.is_some() => return Err(no_agent(settings)),
-        None => start::start(&place(&settings.agent)?, LINGER)?,
-    };
-    let login = Login { scope: scope(settings, wanted), token };
-    match client.ask(&Request::Login(login))? {
-        Response::Credential(_) => finish(client.ask(&request)?, wanted).map(Some),
-        _ => Err(ClientError::Answer.into()),
-    }
+    let token = Secret::new(signatory.token(streams)?.reveal());
+    let mut client = running.map_or_else(|| start::for_settings(&settings.agent), Ok)?;
+    exchange(&mut client, scope(settings, wanted.issuer.clone(), wanted.identity.clone()), token)?;
+    finish(client.ask(&request)?, wanted).map(Some)
 }
 
 /// Have the agent take `token`; it is started if there is none.
@@ -135,36 +122,24 @@ fn attempt(
 /// # Errors
 /// There is no credential.
 pub fn log_in(settings: &Settings, token: &IdToken) -> Result<Held, CliError> {
-    let mut client = match connect(&settings.agent)? {
-        Some(client) => client,
-        None if settings.agent.socket.is_some() => return Err(no_agent(settings)),
-        None => start::start(&place(&settings.agent)?, LINGER)?,
-    };
-    let scope = Scope {
-        instance: settings.instance_name(),
-        settings: digest_of(settings),
-        issuer: None,
-        client_id: settings.client_id.clone(),
-        identity: settings.identity.clone(),
-    };
-    match client.ask(&Request::Login(Login { scope, token: Secret::new(token.reveal()) }))? {
+    let mut client = connect(&settings.agent)?.map_or_else(|| start::for_settings(&settings.agent), Ok)?;
+    exchange(&mut client, scope(settings, None, settings.identity.clone()), Secret::new(token.reveal()))
+}
+
+fn exchange(client: &mut Client, scope: Scope, token: Secret) -> Result<Held, CliError> {
+    match client.ask(&Request::Login(Login { scope, token }))? {
         Response::Credential(held) => Ok(held),
         _ => Err(ClientError::Answer.into()),
     }
 }
 
-fn no_agent(settings: &Settings) -> CliError {
-    let socket = settings.agent.socket.as_deref().unwrap_or(std::path::Path::new(""));
-    ClientError::NoAgent(socket.display().to_string()).into()
-}
-
-fn scope(settings: &Settings, wanted: &Wanted<'_>) -> Scope {
+fn scope(settings: &Settings, issuer: Option<String>, identity: Option<String>) -> Scope {
     Scope {
         instance: settings.instance_name(),
         settings: digest_of(settings),
-        issuer: wanted.issuer.clone(),
+        issuer,
         client_id: settings.client_id.clone(),
-        identity: wanted.identity.clone(),
+        identity,
     }
 }
 
@@ -174,7 +149,7 @@ fn request(settings: &Settings, wanted: &Wanted<'_>) -> Sign {
         Payload::LogOnly(bytes) => SignedPayload::Object(Bytes(bytes.to_vec())),
     };
     Sign {
-        scope: scope(settings, wanted),
+        scope: scope(settings, wanted.issuer.clone(), wanted.identity.clone()),
         rekor_version: settings.rekor_version,
         payloads: vec![payload],
         context: wanted.context.clone(),

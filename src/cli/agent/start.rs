@@ -7,8 +7,11 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::place;
+use crate::agent::server::LINGER;
 use crate::agent::{Client, ClientError, Place};
 use crate::cli::error::CliError;
+use crate::cli::settings::AgentSettings;
 
 /// What the process that waits for the agent reads once it can connect.
 pub const READY: &str = "ready";
@@ -52,6 +55,18 @@ fn is_inherited(name: &OsStr) -> bool {
         && (INHERITED.contains(&name)
             || INHERITED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
             || INHERITED_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)))
+}
+
+/// Start the agent that `settings` would have, for as long as agents usually stay. One that somebody else is to start
+/// is not.
+///
+/// # Errors
+/// It does not start, or is not ours to start.
+pub fn for_settings(settings: &AgentSettings) -> Result<Client, CliError> {
+    match &settings.socket {
+        Some(socket) => Err(ClientError::NoAgent(socket.display().to_string()).into()),
+        None => start(&place(settings)?, LINGER),
+    }
 }
 
 /// Start the agent in `place`, or find that somebody else has, and connect to it.

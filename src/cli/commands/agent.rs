@@ -6,11 +6,12 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use crate::agent::protocol::{
-    Code, Complaint, Forget, Held, Logged, Nothing, Request, Response, Secret, State, Unlocking,
+    Code, Complaint, Forget, Hello, Logged, Nothing, Request, Response, Secret, State, Unlocking, VERSION,
 };
 use crate::agent::server::LINGER;
 use crate::agent::{Client, ClientError};
 use crate::cli::agent::daemon::Ties;
+use crate::cli::agent::state::{left, one_line, state};
 use crate::cli::agent::{self, daemon, start};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -106,7 +107,7 @@ impl Start {
             _ => {
                 if let Some(mut running) = agent::connect(&settings.agent)? {
                     // One that does not answer is worse than none.
-                    running.ask(&Request::Forget(nobody()))?;
+                    running.ask(&Request::Hello(Hello { version: VERSION }))?;
                     output::line("the agent runs already")?;
                     return Ok(Exit::Good);
                 }
@@ -116,11 +117,6 @@ impl Start {
         }
         Ok(Exit::Good)
     }
-}
-
-/// Nothing that is held: asks for an answer and changes nothing.
-fn nobody() -> Forget {
-    Forget { identity: Some(String::new()), instance: None }
 }
 
 /// The agent that runs, or a word that there is none.
@@ -180,34 +176,6 @@ fn tell(state: &State, streams: &mut Streams) -> Result<(), CliError> {
         streams.warning(weakness);
     }
     Ok(())
-}
-
-/// As in "dev@example.com, 6 m 12 s left, 14 signatures".
-#[must_use]
-pub fn one_line(held: &Held, now: Timestamp) -> String {
-    let count = match held.signatures {
-        1 => "1 signature".to_owned(),
-        count => format!("{count} signatures"),
-    };
-    format!("{}, {} left, {count}", held.identity, left(held, now))
-}
-
-pub(super) fn left(held: &Held, now: Timestamp) -> String {
-    match held.expires.duration_since(now).as_secs().max(0) {
-        seconds if seconds < 60 => format!("{seconds} s"),
-        seconds => format!("{} m {} s", seconds / 60, seconds % 60),
-    }
-}
-
-/// What the agent holds.
-///
-/// # Errors
-/// It does not say.
-pub fn state(client: &mut Client) -> Result<State, CliError> {
-    match client.ask(&Request::List(Nothing {}))? {
-        Response::Held(state) => Ok(state),
-        _ => Err(ClientError::Answer.into()),
-    }
 }
 
 fn list(settings: &Settings, json: bool) -> Result<Exit, CliError> {

@@ -6,10 +6,11 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::agent::{left, state};
+use crate::agent::ClientError;
 use crate::agent::protocol::{Forget, Held, Request, Response};
-use crate::agent::{Client, ClientError};
 use crate::cli::agent;
+use crate::cli::agent::state::{left, state};
+use crate::cli::committer::Committer;
 use crate::cli::disclosure::Assent;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -172,7 +173,7 @@ impl Whoami {
             output::line(&format!("{identity}{vouched}: {source}, {until} {expires:.0}"))?;
         }
         if people.is_empty() && !self.json {
-            output::line(if Signatory::of(&settings)?.is_machine() {
+            output::line(if Signatory::of(&settings, &Committer::Anybody)?.is_machine() {
                 "nobody yet: the platform says who, when something is signed"
             } else {
                 "nobody: the next signature asks for a login"
@@ -184,7 +185,7 @@ impl Whoami {
 
 /// The one whose token is given, or those whose credentials the agent holds.
 fn people(settings: &Settings) -> Result<Vec<Person>, CliError> {
-    let signatory = Signatory::of(settings)?;
+    let signatory = Signatory::of(settings, &Committer::Anybody)?;
     if let Some(token) = signatory.given() {
         return Ok(vec![Person {
             identity: token.subject().as_str().to_owned(),
@@ -196,7 +197,7 @@ fn people(settings: &Settings) -> Result<Vec<Person>, CliError> {
     let Some(mut client) = agent::connect(&settings.agent)?.filter(|_| settings.agent.wanted != AgentUse::Off) else {
         return Ok(Vec::new());
     };
-    let held = held(&mut client)?;
+    let held = state(&mut client)?.credentials;
     let name = settings.instance_name();
     let fits = |held: &Held| {
         held.instance == name && settings.identity.as_ref().is_none_or(|identity| *identity == held.identity)
@@ -204,8 +205,4 @@ fn people(settings: &Settings) -> Result<Vec<Person>, CliError> {
     let person =
         |held: Held| Person { identity: held.identity, issuer: Some(held.issuer), by: "agent", expires: held.expires };
     Ok(held.into_iter().filter(fits).map(person).collect())
-}
-
-fn held(client: &mut Client) -> Result<Vec<Held>, CliError> {
-    Ok(state(client)?.credentials)
 }

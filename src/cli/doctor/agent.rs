@@ -7,7 +7,7 @@ use super::setup::Setup;
 use crate::agent::protocol::{Code, Complaint};
 use crate::agent::{ClientError, PlaceError};
 use crate::cli::agent::connect;
-use crate::cli::commands::agent::{one_line, state};
+use crate::cli::agent::state::{one_line, state};
 use crate::cli::error::CliError;
 use crate::cli::settings::AgentUse;
 use crate::cli::settings::table::Name;

@@ -84,19 +84,19 @@ impl Account<'_> {
         }
     }
 
-    /// Keep what the provider gave for the next time; whether it is kept.
+    /// Keep what the provider gave for the next time, if it can be kept.
     ///
     /// # Errors
     /// The operating system gives no event queue.
-    pub fn remember(&self, token: &RefreshToken, streams: &mut Streams) -> Result<bool, CliError> {
-        let Some((logins, login)) = self.logins(streams) else { return Ok(false) };
+    pub fn remember(&self, token: &RefreshToken, streams: &mut Streams) -> Result<(), CliError> {
+        let Some((logins, login)) = self.logins(streams) else { return Ok(()) };
         let token = Zeroizing::new(token.secret().to_owned());
         let kept =
             wait(logins.remember(&login, &token)).map_err(|error| CliError::io("wait for the keyring", error))?;
-        if let Err(error) = &kept {
-            warn(streams, error);
+        if let Err(error) = kept {
+            warn(streams, &error);
         }
-        Ok(kept.is_ok())
+        Ok(())
     }
 
     /// Make an end of the login that is remembered, in the keyring first.
