@@ -259,25 +259,25 @@ need_chromium() {
     export CHROMIUM CHROMIUM_NODE_PATH
 }
 
-# --- Our own TUF client on the command line of the tuf-conformance suite ------------------------------------------------
+# --- Programs of our own ----------------------------------------------------------------------------------------------
 
-# need_tuf_client: sets TUF_CLIENT
-need_tuf_client() {
+# example NAME: builds it, and prints where it is
+example() {
     local top
     top=$(cd "$INTEROP_DIR/../.." && pwd)
-    (cd "$top" && cargo build --quiet --locked --example tuf-client) || return 1
-    TUF_CLIENT=${CARGO_TARGET_DIR:-$top/target}/debug/examples/tuf-client
+    (cd "$top" && cargo build --quiet --locked --example "$1") || return 1
+    echo "${CARGO_TARGET_DIR:-$top/target}/debug/examples/$1"
+}
+
+# need_tuf_client: sets TUF_CLIENT, our TUF client on the command line of the tuf-conformance suite
+need_tuf_client() {
+    TUF_CLIENT=$(example tuf-client) || return 1
     export TUF_CLIENT
 }
 
-# --- Our own remembered logins, as a program ------------------------------------------------------------------------------
-
-# need_remembered_logins: sets REMEMBERED_LOGINS
+# need_remembered_logins: sets REMEMBERED_LOGINS, what the keyring's cells ask
 need_remembered_logins() {
-    local top
-    top=$(cd "$INTEROP_DIR/../.." && pwd)
-    (cd "$top" && cargo build --quiet --locked --example remembered-logins) || return 1
-    REMEMBERED_LOGINS=${CARGO_TARGET_DIR:-$top/target}/debug/examples/remembered-logins
+    REMEMBERED_LOGINS=$(example remembered-logins) || return 1
     export REMEMBERED_LOGINS
 }
 

@@ -238,18 +238,27 @@ waits_for_the_issuer() {
 
 # --- Whole sessions: a person logs in once, and the keyring does the rest ---------------------------------------------------
 
-# in_short_sandbox COMMAND...: in a sandbox whose certificates live for 20 seconds, with a repository and a browser that
-# counts how often it was opened; nothing but the browser gives a token
-in_short_sandbox() {
+# somebody_with_a_browser COMMAND: whose login is to be remembered in an open keyring. The browser is COMMAND and the address
+# as its last word; ./logins has a line for each time that it was opened. Makes ./repo too.
+somebody_with_a_browser() {
     unlock pw
-    printf '#!/bin/sh\necho >>%q/logins\ncurl -sL -o /dev/null "$1"\n' "$PWD" >browser
+    cat >browser <<BROWSER
+#!/bin/sh
+echo >>'$PWD/logins'
+$1 "\$1" >'$PWD/browser.log' 2>&1
+BROWSER
     chmod +x browser
     : >logins
     signing_repository "$GITSEAL"
-    git config --global gitseal.urlOpener "$PWD/browser {{.URL}}"
+    git config --global gitseal.urlOpener "'$PWD/browser' {{.URL}}"
     git config --global gitseal.rememberLogin true
     git config --global gitseal.acknowledged "$IDENTITY"
     git config --global gitseal.certificateIdentity "$IDENTITY"
+}
+
+# in_short_sandbox COMMAND...: in a sandbox whose certificates live for 20 seconds; nothing but the browser gives a token
+in_short_sandbox() {
+    somebody_with_a_browser 'curl -sL -o /dev/null'
     git config --global gitseal.certificateOidcIssuerRegexp '^http://127\.0\.0\.1:[0-9]+/oidc$'
     env -u SIGSTORE_ID_TOKEN "$GITSEAL" sandbox run --identity "$IDENTITY" --certificate-lifetime 20 -- bash -euo pipefail -c '
         # Here a person logs in, also where CI runs this.
@@ -317,20 +326,8 @@ signs_without_a_keyring() {
 is_remembered_by_oidc_provider() {
     unset SIGSTORE_ID_TOKEN GITSEAL_ID_TOKEN_FILE GITSIGN_TOKEN_PROVIDER CI
     export GITSEAL_AGENT=off
-    unlock pw
-    cat >browser <<BROWSER
-#!/bin/sh
-echo >>'$PWD/logins'
-exec '$PYTHON3' '$INTEROP_DIR/browser/person.py' '$IDENTITY' '$PWD/shots' "\$1" >'$PWD/browser.log' 2>&1
-BROWSER
-    chmod +x browser
-    : >logins
-    signing_repository "$GITSEAL"
-    git config --global gitseal.urlOpener "'$PWD/browser' {{.URL}}"
-    git config --global gitseal.rememberLogin true
-    git config --global gitseal.acknowledged "$IDENTITY"
+    somebody_with_a_browser "exec '$PYTHON3' '$INTEROP_DIR/browser/person.py' '$IDENTITY' '$PWD/shots'"
     git config --global gitseal.issuer "$ISSUER"
-    git config --global gitseal.certificateIdentity "$IDENTITY"
     git config --global gitseal.certificateOidcIssuer "$ISSUER"
     signed_commit one || { cat browser.log; return 1; }
     secret-tool lookup service gitseal >first
@@ -347,7 +344,7 @@ BROWSER
 }
 
 export INTEROP_DIR
-export -f is_remembered_by_oidc_provider
+export -f somebody_with_a_browser is_remembered_by_oidc_provider
 export -f in_short_sandbox logins all_are_good wait_until_nothing_is_held signing_repository signed_commit \
     commits_without_another_login signs_without_a_keyring
 export -f session unlock lock_keyring login remember fails_as refuses expect first_token is_id_token \
