@@ -188,6 +188,12 @@ impl Store {
         due
     }
 
+    /// Whether what was due is held still.
+    #[must_use]
+    pub fn holds(&self, due: &Due) -> bool {
+        self.held.iter().any(|entry| entry.instance == due.instance && entry.subject == due.subject)
+    }
+
     /// When the next credential will be over.
     #[must_use]
     pub fn next_expiry(&self) -> Option<Timestamp> {

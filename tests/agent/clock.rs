@@ -39,8 +39,14 @@ fn child() {
         assert_eq!(&gitseal::trust::InstanceName::public(), name);
         let settings: Hex32 = serde_json::from_value(json!(super::SETTINGS)).unwrap();
         // The login that a keyring would remember.
-        let relogin = std::env::var_os("TOKEN")
-            .map(|token| -> Arc<Relogin> { Arc::new(move |_| Some(IdToken::parse(token.to_str().unwrap()).unwrap())) });
+        let relogin = std::env::var_os("TOKEN").map(|token| -> Arc<Relogin> {
+            Arc::new(move |_| {
+                // Long enough for a test to come between.
+                std::fs::write(told("CLOCK").with_extension("relogin"), "").unwrap();
+                std::thread::sleep(Duration::from_secs(1));
+                Some(IdToken::parse(token.to_str().unwrap()).unwrap())
+            })
+        });
         Ok(Definition { instance, settings, server_roots: Roots::default(), may_be_forwarded: false, relogin })
     };
     let mut taken = Place::at(told("AGENT")).unwrap().take().unwrap();
@@ -158,6 +164,19 @@ fn what_is_in_use_is_renewed_ahead_if_the_login_is_remembered_and_nothing_else()
     forgetful.is_off_by(520);
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!(signatures(&forgetful), Some(1));
+}
+
+#[test]
+fn what_is_forgotten_while_it_is_renewed_does_not_come_back() {
+    let agent = Skewed::that_remembers();
+    assert!(agent.login().get("credential").is_some());
+    agent.signs();
+    agent.is_off_by(520);
+    until("somebody is logged in again", || agent.bed.lab.temp().join("clock.relogin").exists());
+    assert_eq!(agent.ask(&json!({"forget": {}})), json!({"forgotten": 1}));
+    // Longer than the rest of a renewal takes; its good twin is above.
+    std::thread::sleep(Duration::from_secs(3));
+    agent.has_nobody_to_sign();
 }
 
 #[test]

@@ -242,7 +242,10 @@ impl Server {
         }
         let Ok(credential) = self.mint(&ready, &token).await else { return };
         let mut store = self.store.borrow_mut();
-        store.add(credential, &token, instance, &ready.signer.instance().client_id, self.now());
+        // What was forgotten meanwhile does not come back.
+        if store.holds(&due) {
+            store.add(credential, &token, instance, &ready.signer.instance().client_id, self.now());
+        }
     }
 
     fn has_nothing_to_do(&self) -> bool {
