@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::format::git::ObjectKind;
 use crate::format::x509::{Certificate, Identity};
-use crate::policy::Expectation;
+use crate::policy::{Decision, Expectation};
 use crate::verify::{LoggedAt, Reason, Refusal, Stamp, Verdict};
 
 /// What was found about one signed thing.
@@ -28,6 +28,10 @@ pub struct Finding {
     pub has_sct: bool,
     /// Whether the signer is who was expected.
     pub expectation: Expectation,
+    /// What the policy says, where there is one; a no is also the `refusal`.
+    pub decision: Option<Decision>,
+    /// The first line of the message: somebody's text, to be shown with care.
+    pub title: Option<String>,
     /// The names under which gitsign's online mode may have logged it.
     pub logged_names: Vec<String>,
 }
@@ -88,6 +92,8 @@ impl Finding {
             stamps: Vec::new(),
             has_sct: false,
             expectation: Expectation::NotConfigured,
+            decision: None,
+            title: None,
             logged_names: Vec::new(),
         }
     }

@@ -216,6 +216,8 @@ impl Judge<'_> {
             stamps: Vec::new(),
             has_sct: false,
             expectation: Expectation::NotConfigured,
+            decision: None,
+            title: None,
             logged_names: Vec::new(),
         };
         finding.signer = Some(Signer { identity, certificate: verified.certificate });
@@ -283,6 +285,8 @@ fn keyless_finding(outcome: Result<Verified, Unverified>, claimed: Option<Timest
         stamps: verified.as_ref().map(|verified| verified.stamps().to_vec()).unwrap_or_default(),
         has_sct: verified.as_ref().is_some_and(Verified::has_sct),
         expectation: Expectation::NotConfigured,
+        decision: None,
+        title: None,
         logged_names: Vec::new(),
     }
 }

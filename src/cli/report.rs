@@ -10,7 +10,7 @@ use super::streams::Streams;
 use crate::audit::{Clock, Finding, SignedAt};
 use crate::crypto::digest::hex;
 use crate::format::x509::Certificate;
-use crate::policy::Expectation;
+use crate::policy::{Allowed, Decision, Expectation, RuleRef};
 use crate::verify::{Reason, Verdict};
 
 /// The name and version of [`Report`].
@@ -113,6 +113,22 @@ pub fn summary(finding: &Finding, revision: &str) -> String {
     line
 }
 
+/// What a policy's no means for people, one thing a line: the rule, who may, what mends it. Nothing for a yes.
+#[must_use]
+pub fn denial(finding: &Finding) -> Vec<String> {
+    let Some(Decision::Denied(denial)) = &finding.decision else { return Vec::new() };
+    let mut lines = Vec::new();
+    if let Some(RuleRef { name, line, version }) = &denial.rule {
+        lines.push(format!("  rule: {name}, line {line} of the policy, version {version}"));
+    }
+    let who = if denial.who_may.is_empty() { "nobody".to_owned() } else { denial.who_may.join(", ") };
+    lines.push(format!("  who may: {who}"));
+    if !denial.mend.is_empty() {
+        lines.push(format!("  mend: {}", denial.mend));
+    }
+    lines
+}
+
 /// Everything that is known, one thing a line.
 #[must_use]
 pub fn details(finding: &Finding, revision: &str) -> Vec<String> {
@@ -195,7 +211,41 @@ pub struct Report<'a> {
     log_entries: Vec<LogEntryReport<'a>>,
     timestamps: Vec<StampReport<'a>>,
     certificate: Option<CertificateReport<'a>>,
+    title: Option<&'a str>,
+    policy: Option<PolicyReport<'a>>,
     checks: Checks,
+}
+
+/// What the policy says: the words of [`denial`] for programs.
+#[derive(Debug, Serialize)]
+struct PolicyReport<'a> {
+    decision: &'static str,
+    principal: Option<&'a str>,
+    rule: Option<&'a str>,
+    line: Option<usize>,
+    version: Option<u64>,
+    who_may: &'a [String],
+    mend: Option<&'a str>,
+}
+
+impl<'a> PolicyReport<'a> {
+    fn of(decision: &'a Decision) -> Self {
+        let (word, principal, rule, who_may, mend): (_, _, _, &[String], _) = match decision {
+            Decision::Allowed(Allowed { principal, rule }) => ("allowed", Some(principal), Some(rule), &[], None),
+            Decision::NotProtected => ("not-protected", None, None, &[], None),
+            Decision::Excepted { rule, .. } => ("excepted", None, Some(rule), &[], None),
+            Decision::Denied(no) => ("denied", None, no.rule.as_ref(), &no.who_may, Some(no.mend.as_str())),
+        };
+        PolicyReport {
+            decision: word,
+            principal: principal.map(String::as_str),
+            rule: rule.map(|rule| rule.name.as_str()),
+            line: rule.map(|rule| rule.line),
+            version: rule.map(|rule| rule.version),
+            who_may,
+            mend,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -306,6 +356,8 @@ impl<'a> Report<'a> {
                 })
                 .collect(),
             certificate: signer.map(|signer| CertificateReport::of(&signer.certificate)),
+            title: finding.title.as_deref(),
+            policy: finding.decision.as_ref().map(PolicyReport::of),
             checks: Checks::of(finding),
         }
     }

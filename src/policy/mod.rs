@@ -3,6 +3,11 @@
 //! Policy cannot be asked about the unverified: it takes identities out of [`Verified`](crate::verify::Verified) and
 //! of S/MIME chains that hold, and nothing else.
 
+pub mod decision;
 pub mod identity;
+pub mod refs;
+pub mod rules;
 
+pub use decision::{Allowed, Decision, Denial, RuleRef};
 pub use identity::{Expectation, ExpectedIdentities, PolicyError};
+pub use rules::{Policy, Principal, PrincipalKey, Right, Rule};

@@ -153,6 +153,60 @@ reasons! {
     LogEntryMissing = "log-entry-missing", Undecided, Some("the entry is only in the log: gitseal.onlineLookup=always looks it up and remembers it");
     /// the signer is not who was expected
     IdentityMismatch = "identity-mismatch", Bad, Some("gitseal.certificateIdentity and gitseal.certificateOidcIssuer name who may sign");
+    /// an object that is needed is not in this repository
+    ObjectMissing = "object-missing", Undecided, Some("a shallow or partial clone: 'git fetch --unshallow' or 'git fetch --refetch' brings what is missing");
+    /// there is no policy where one should be
+    PolicyMissing = "policy-missing", Bad, Some("'gitseal policy init' writes one");
+    /// the policy file does not parse
+    PolicyMalformed = "policy-malformed", Bad, Some("'gitseal policy lint' says where");
+    /// the policy is not the one that the trust root names
+    PolicyRootMismatch = "policy-root-mismatch", Bad, Some("the trust root names a commit and the digest of its policy; 'gitseal policy init' prints both");
+    /// no parent of the commit has been authenticated
+    ParentNotAuthenticated = "parent-not-authenticated", Bad, Some("start the work on a commit that has passed, or merge one");
+    /// nobody in the policy signs like that
+    SignerUnknown = "signer-unknown", Bad, Some("a principal of the policy must sign it");
+    /// the signer has no right to do that
+    RightMissing = "right-missing", Bad, Some("somebody with the right must do it");
+    /// the signer may not change that path
+    PathNotAllowed = "path-not-allowed", Bad, Some("somebody who may change it must commit it");
+    /// the policy went back to an earlier version, or changed without a new one
+    PolicyRolledBack = "policy-rolled-back", Bad, Some("every change of the policy raises its version");
+    /// the committer is somebody else than the signer
+    CommitterMismatch = "committer-mismatch", Bad, Some("commit under your own address, or list it for your principal");
+    /// the committer's clock differs too much from the proven time
+    CommitterTimeOff = "committer-time-off", Bad, Some("check the clock of the machine that committed, and commit again");
+    /// the signer had retired by then
+    PrincipalRetired = "principal-retired", Bad, None;
+    /// the signer's keys may have been somebody else's by then
+    PrincipalCompromised = "principal-compromised", Bad, None;
+    /// the rule was not in force when it was signed
+    RuleNotInForce = "rule-not-in-force", Bad, None;
+    /// the policy asks when it was signed and nothing proves that
+    SigningTimeUnproven = "signing-time-unproven", Bad, Some("a log or a timestamp authority proves the time; sign through an instance that has one");
+    /// the policy lists no key of this format
+    FormatNotListed = "format-not-listed", Bad, Some("list an SSH key or an OpenPGP fingerprint for the principal, or sign keyless");
+    /// the program that judges this format said no, or could not be asked
+    ForeignSignatureInvalid = "foreign-signature-invalid", Bad, None;
+    /// a log entry, a stamp or a push certificate that the rule demands is not there
+    EvidenceMissing = "evidence-missing", Bad, None;
+    /// the forge's merge is not what merging its parents gives
+    MergeNotReproduced = "merge-not-reproduced", Bad, Some("merge on your own machine, and sign it");
+    /// fewer principals stand behind it than the rule demands
+    ApprovalsMissing = "approvals-missing", Bad, Some("another principal approves with 'gitseal approve'");
+    /// the ref may not be created, moved or deleted like that
+    RefUpdateDenied = "ref-update-denied", Bad, None;
+    /// the first-parent line of the new tip does not lead to the old one
+    LineBroken = "line-broken", Bad, Some("merge the other way round: check the branch out and merge into it");
+    /// a ref that swaps objects, or one that only the server writes
+    RefReserved = "ref-reserved", Bad, Some("git push without that ref");
+    /// a tag points at a tag, or to what is no commit
+    TagTarget = "tag-target", Bad, Some("tag the commit itself");
+    /// the tag is not annotated, and so not signed
+    TagNotAnnotated = "tag-not-annotated", Bad, Some("make it with git tag -s");
+    /// there is no push certificate where one is demanded
+    PushNotSigned = "push-not-signed", Bad, Some("git push --signed=if-asked; the server needs receive.certNonceSeed");
+    /// the push certificate is for another push
+    PushCertificateMismatch = "push-certificate-mismatch", Bad, Some("push again: each push needs its own certificate");
 }
 
 impl fmt::Display for Reason {

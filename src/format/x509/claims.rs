@@ -91,6 +91,12 @@ impl Claim {
         }
     }
 
+    /// The claim of that [`name`](Claim::name).
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Claim> {
+        Claim::ALL.into_iter().find(|claim| claim.name() == name)
+    }
+
     fn is_raw_text(self) -> bool {
         self <= Claim::GithubWorkflowRef
     }
