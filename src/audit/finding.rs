@@ -44,6 +44,8 @@ pub struct Signer {
     pub identity: Identity,
     /// The certificate.
     pub certificate: Certificate,
+    /// Of an S/MIME signature the certificate of the CA file that vouches for it; `None` of a keyless one.
+    pub root: Option<Box<Certificate>>,
 }
 
 /// A point in time, and who says so.

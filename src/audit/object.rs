@@ -220,7 +220,8 @@ impl Judge<'_> {
             title: None,
             logged_names: Vec::new(),
         };
-        finding.signer = Some(Signer { identity, certificate: verified.certificate });
+        let root = Some(Box::new(verified.root));
+        finding.signer = Some(Signer { identity, certificate: verified.certificate, root });
         Ok(finding)
     }
 
@@ -273,7 +274,7 @@ fn keyless_finding(outcome: Result<Verified, Unverified>, claimed: Option<Timest
     };
     let signer = verified.as_ref().and_then(|verified| {
         let identity = verified.identity()?.clone();
-        Some(Signer { identity, certificate: verified.certificate()?.clone() })
+        Some(Signer { identity, certificate: verified.certificate()?.clone(), root: None })
     });
     Finding {
         object: None,

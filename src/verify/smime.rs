@@ -21,6 +21,8 @@ const MAX_SIGNATURE_CHECKS: usize = 32;
 pub struct SmimeVerified {
     /// The signer's certificate.
     pub certificate: Certificate,
+    /// The certificate of the CA file that its chain leads to.
+    pub root: Certificate,
     /// When it was signed.
     pub time: Option<Timestamp>,
     /// Whether a stamp proves the time.
@@ -89,8 +91,8 @@ pub fn judge(
     };
     chain::check_usable(leaf, &[at])?;
     let mut search = Search { bag: &message.certificates, anchors: authorities, purpose, at, checks: 0 };
-    search.path(leaf, &mut Vec::new())?;
-    Ok(SmimeVerified { certificate: leaf.clone(), time, time_is_stamped: stamped.is_some() })
+    let root = search.path(leaf, &mut Vec::new())?.clone();
+    Ok(SmimeVerified { certificate: leaf.clone(), root, time, time_is_stamped: stamped.is_some() })
 }
 
 /// The time of a stamp whose authority leads to the CA file; `None` when no path does, for then it proves nothing.
@@ -124,10 +126,11 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// Find a path from `below` up to an anchor; `path` holds the certificates between leaf and `below`.
-    fn path(&mut self, below: &Certificate, path: &mut Vec<&'a Certificate>) -> Result<(), Refusal> {
-        if self.anchors.iter().any(|anchor| anchor.der() == below.der()) {
-            return Ok(());
+    /// Find a path from `below` up to an anchor, and return the anchor; `path` holds the certificates between leaf and
+    /// `below`.
+    fn path(&mut self, below: &Certificate, path: &mut Vec<&'a Certificate>) -> Result<&'a Certificate, Refusal> {
+        if let Some(anchor) = self.anchors.iter().find(|anchor| anchor.der() == below.der()) {
+            return Ok(anchor);
         }
         let mut refusal = Refusal::new(
             Reason::IssuerNotTrusted,
@@ -153,7 +156,7 @@ impl<'a> Search<'a> {
             }
             path.push(issuer);
             match self.path(issuer, path) {
-                Ok(()) => return Ok(()),
+                Ok(anchor) => return Ok(anchor),
                 Err(found) => refusal = found,
             }
             path.pop();

@@ -10,8 +10,8 @@ pub mod table;
 mod values;
 
 pub use values::{
-    AgentSettings, AgentUse, Expected, LoginSettings, MatchCommitter, OnlineLookup, Pieces, RekorMode, Selected,
-    TokenSources, TufMirror,
+    AgentSettings, AgentUse, Expected, LoginSettings, MatchCommitter, OnlineLookup, Pieces, PolicySettings, RekorMode,
+    Selected, TokenSources, TufMirror,
 };
 
 use std::path::PathBuf;
@@ -132,6 +132,8 @@ pub struct Settings {
     pub tuf_mirror: Option<TufMirror>,
     /// Whose signatures are expected.
     pub expected: Expected,
+    /// Who may do what in a history.
+    pub policy: PolicySettings,
     /// Authorities for S/MIME, PEM.
     pub smime_ca_file: Option<PathBuf>,
     /// Whether certificates without an SCT pass.
@@ -220,6 +222,15 @@ impl Settings {
                 identity_patterns: reader.list(Name::CertificateIdentityRegexp),
                 issuers: reader.list(Name::CertificateOidcIssuer),
                 issuer_patterns: reader.list(Name::CertificateOidcIssuerRegexp),
+            },
+            policy: PolicySettings {
+                root: reader.text(Name::PolicyRoot),
+                roots: reader.path(Name::PolicyRoots),
+                file: reader.path(Name::PolicyFile),
+                path: reader.text(Name::PolicyPath),
+                reference: reader.text(Name::PolicyRef),
+                pgp_keyring: reader.path(Name::PgpKeyring),
+                pushees: reader.list(Name::Pushee),
             },
             smime_ca_file: reader.path(Name::SmimeCaFile),
             insecure_ignore_sct: reader.boolean(Name::InsecureIgnoreSct),

@@ -23,6 +23,20 @@ pub enum Name {
     CertificateOidcIssuer,
     /// Expected issuers, by pattern.
     CertificateOidcIssuerRegexp,
+    /// Where authority over a repository begins.
+    PolicyRoot,
+    /// The same for many repositories, from a file.
+    PolicyRoots,
+    /// One policy for everything, from a file.
+    PolicyFile,
+    /// Where the policy lies in a tree.
+    PolicyPath,
+    /// The branch whose policy is the repository's.
+    PolicyRef,
+    /// OpenPGP keys that gpg may use.
+    PgpKeyring,
+    /// By which addresses this server is pushed to.
+    Pushee,
     /// Authorities for S/MIME.
     SmimeCaFile,
     /// Whether old certificates without an SCT pass.
@@ -167,7 +181,7 @@ use Rule::{Anywhere, RepositoryMayRaise, RepositoryMayTighten, UserOnly};
 
 /// All of them.
 #[rustfmt::skip]
-pub static TABLE: [Setting; 43] = [
+pub static TABLE: [Setting; 50] = [
     own(Name::Instance, "instance", &["GITSEAL_INSTANCE"], Text, Anywhere),
     own(Name::TrustedRoot, "trustedRoot", &["GITSEAL_TRUSTED_ROOT"], Path, UserOnly),
     own(Name::SigningConfig, "signingConfig", &["GITSEAL_SIGNING_CONFIG"], Path, UserOnly),
@@ -175,6 +189,13 @@ pub static TABLE: [Setting; 43] = [
     own(Name::CertificateIdentityRegexp, "certificateIdentityRegexp", &["GITSEAL_CERTIFICATE_IDENTITY_REGEXP"], List, UserOnly),
     own(Name::CertificateOidcIssuer, "certificateOidcIssuer", &["GITSEAL_CERTIFICATE_OIDC_ISSUER"], List, UserOnly),
     own(Name::CertificateOidcIssuerRegexp, "certificateOidcIssuerRegexp", &["GITSEAL_CERTIFICATE_OIDC_ISSUER_REGEXP"], List, UserOnly),
+    own(Name::PolicyRoot, "policyRoot", &["GITSEAL_POLICY_ROOT"], Text, UserOnly),
+    own(Name::PolicyRoots, "policyRoots", &["GITSEAL_POLICY_ROOTS"], Path, UserOnly),
+    own(Name::PolicyFile, "policyFile", &["GITSEAL_POLICY_FILE"], Path, UserOnly),
+    own(Name::PolicyPath, "policyPath", &["GITSEAL_POLICY_PATH"], Text, UserOnly),
+    own(Name::PolicyRef, "policyRef", &["GITSEAL_POLICY_REF"], Text, UserOnly),
+    own(Name::PgpKeyring, "pgpKeyring", &["GITSEAL_PGP_KEYRING"], Path, UserOnly),
+    own(Name::Pushee, "pushee", &["GITSEAL_PUSHEE"], List, UserOnly),
     own(Name::SmimeCaFile, "smimeCaFile", &["GITSEAL_SMIME_CA_FILE"], Path, UserOnly),
     own(Name::InsecureIgnoreSct, "insecureIgnoreSct", &["GITSEAL_INSECURE_IGNORE_SCT"], Boolean, UserOnly),
     own(Name::LogThreshold, "logThreshold", &["GITSEAL_LOG_THRESHOLD"], Count(MAX_ATTRIBUTE_VALUES), RepositoryMayRaise),

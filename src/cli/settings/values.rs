@@ -189,3 +189,22 @@ pub struct Pieces {
     /// The issuer of tokens.
     pub issuer: Option<String>,
 }
+
+/// Where the policy for signed history comes from; gitseal-policy(5).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PolicySettings {
+    /// The trust root: a full commit id, perhaps with the digest of its policy.
+    pub root: Option<String>,
+    /// A file that has the trust roots of many repositories.
+    pub roots: Option<PathBuf>,
+    /// One policy for every commit, in place of those in the trees.
+    pub file: Option<PathBuf>,
+    /// Where the policy lies in a tree, if not where it usually does.
+    pub path: Option<String>,
+    /// The full name of the branch whose policy is the repository's.
+    pub reference: Option<String>,
+    /// OpenPGP keys that gpg may use.
+    pub pgp_keyring: Option<PathBuf>,
+    /// The addresses by which a push certificate may name this server.
+    pub pushees: Vec<String>,
+}
