@@ -5,10 +5,12 @@
 
 pub mod decide;
 pub mod decision;
+pub mod file;
 pub mod identity;
 pub mod refs;
 pub mod rules;
 
 pub use decision::{Allowed, Decision, Denial, RuleRef};
+pub use file::{Fault, PolicyFileError};
 pub use identity::{Expectation, ExpectedIdentities, PolicyError};
 pub use rules::{Policy, Principal, PrincipalKey, Right, Rule};

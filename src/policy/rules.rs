@@ -213,7 +213,45 @@ impl Right {
     }
 }
 
+impl Judged {
+    pub(super) const WORDS: &str = "all, merges, first-parent";
+
+    /// The word in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Judged::FirstParent => "first-parent",
+            Judged::Merges => "merges",
+            Judged::All => "all",
+        }
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        [Judged::FirstParent, Judged::Merges, Judged::All].into_iter().find(|judged| judged.name() == name)
+    }
+}
+
+impl CommitterRule {
+    pub(super) const WORDS: &str = "signer, any";
+
+    /// The word in the file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            CommitterRule::Any => "any",
+            CommitterRule::Signer => "signer",
+        }
+    }
+
+    pub(super) fn of_name(name: &str) -> Option<Self> {
+        [CommitterRule::Any, CommitterRule::Signer].into_iter().find(|rule| rule.name() == name)
+    }
+}
+
 impl Evidence {
+    /// All kinds.
+    pub const ALL: [Evidence; 3] = [Evidence::Log, Evidence::Stamp, Evidence::PushCertificate];
+
     /// The word in the file.
     #[must_use]
     pub fn name(self) -> &'static str {
