@@ -263,8 +263,9 @@ impl<'a> Who<'a> {
         if facts.changes_policy {
             self.has(principal, Right::Policy)?;
         }
-        if facts.paths.is_empty() {
-            return self.has(principal, right);
+        // Paths divide the right to commit; a merge needs its own right whatever was mended by hand in it.
+        if facts.paths.is_empty() || right == Right::Merge {
+            self.has(principal, right)?;
         }
         facts.paths.iter().try_for_each(|path| match path_rule(self.rule, path) {
             None => self.has(principal, right),
@@ -443,3 +444,6 @@ fn same_address(one: &str, other: &str) -> bool {
         _ => one == other,
     }
 }
+
+#[cfg(test)]
+mod tests;
