@@ -5,7 +5,15 @@
 //! signature. So this parser accepts what git writes and refuses the rest, and the payload that it returns is a slice
 //! of the received bytes with the signature cut out: nothing is ever encoded again.
 
+mod header;
+mod tree;
+
 use std::fmt;
+
+pub use header::{
+    CommitHeader, CommitLinks, MAX_TITLE_LEN, Person, TagHeader, commit_header, commit_links, tag_header,
+};
+pub use tree::{EntryKind, TreeEntry, tree_entries};
 
 use super::pem::{self, PemError};
 use crate::crypto::{HashAlgorithm, digest};
@@ -114,6 +122,9 @@ pub enum ObjectError {
     /// The object names its own objects in two formats at once.
     #[error("the object mixes object ids of two lengths")]
     MixedFormats,
+    /// A tree with a line that git does not write, or with its lines out of order.
+    #[error("the tree is malformed")]
+    Tree,
 }
 
 /// Whether objects of a repository may carry a second signature, over their form in the other hash function.
