@@ -11,7 +11,7 @@ use crate::format::log_entry::LogEntry;
 use crate::format::x509::Certificate;
 use crate::policy::ExpectedIdentities;
 use crate::repo::RawObject;
-use crate::verify::reason::{Reason, Refusal};
+use crate::verify::reason::Reason;
 use crate::verify::{LogRequirement, Requirements, SctRequirement, Thresholds, Verifier};
 
 /// Everything that a judge needs, owned.
@@ -85,21 +85,7 @@ impl Bench {
             Some(repository) if repository.has_second_hash() => SecondSignature::Allowed,
             _ => SecondSignature::Refused,
         };
-        let judge = self.judge(world, second);
-        let finding = judge.object(object.kind, &object.bytes, object.tag_name.as_deref(), elsewhere);
-        match &finding.object {
-            // The judge names what it judged by itself; an object of another name was not asked for.
-            Some(judged) if *judged != object.id => {
-                let detail = format!("the object {} reads as {judged}", object.id);
-                Finding::refused(
-                    Some(object.id.clone()),
-                    Some(object.kind),
-                    Refusal::new(Reason::ObjectIdMismatch, detail),
-                )
-            }
-            Some(_) => finding,
-            None => Finding { object: Some(object.id.clone()), ..finding },
-        }
+        self.judge(world, second).stored(object, elsewhere)
     }
 
     /// The finding with what is kept for an object whose signature lacks its log entry. Evidence only: it is judged

@@ -26,7 +26,7 @@ impl World {
     /// The repository or the configuration cannot be read, or a setting means nothing.
     pub fn read(streams: &mut Streams) -> Result<Self, CliError> {
         let directory = std::env::current_dir().map_err(|e| CliError::io("find the current directory", e))?;
-        let repository = match Repository::discover(&directory) {
+        let repository = match Repository::discover(&directory, &|name| std::env::var_os(name)) {
             Ok(repository) => Some(repository),
             Err(RepoError::NotFound(_)) => None,
             Err(error) => return Err(error.into()),

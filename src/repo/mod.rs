@@ -1,19 +1,28 @@
 //! A local repository: its raw objects by revision and its configuration by scope.
 //!
-//! The only folder that names gix. Nothing here parses an object beyond its kind: the bytes go up as git stores them,
-//! and their name is computed again from the bytes handed out. Replace refs are never followed, since they would let a
-//! ref swap the object that is judged for another one.
+//! The only folder that names gix. The bytes of an object go up as git stores them, and its name is computed again from
+//! the bytes handed out. Replace refs, grafts, the list of shallow commits and commit-graph files are never followed:
+//! each would let somebody show another history than the objects have. Nothing is fetched: what a partial clone lacks is
+//! missing.
 
+pub mod completeness;
 pub mod config;
 mod fallback;
 pub mod object;
+mod references;
+mod selection;
+mod store;
+mod tree;
+mod walk;
 
 use std::path::{Path, PathBuf};
 
+use config::Environment;
 use thiserror::Error;
 
 pub use config::{Config, Origin, Scope, Value};
 pub use object::RawObject;
+pub use selection::Selection;
 
 /// Why a repository could not be read.
 #[derive(Debug, Error)]
@@ -51,6 +60,12 @@ pub enum RepoError {
         /// What gix says.
         cause: String,
     },
+    /// The object database has no such object: the clone is shallow or partial, or damaged.
+    #[error("object {id} is missing")]
+    Missing {
+        /// The name asked for.
+        id: String,
+    },
     /// A tree or a blob.
     #[error("object {id} is a {kind}; only commits and annotated tags carry signatures")]
     Kind {
@@ -67,25 +82,47 @@ pub enum RepoError {
         /// The name computed, or the collision found.
         cause: String,
     },
+    /// The references cannot be read.
+    #[error("cannot read the references: {0}")]
+    References(String),
+    /// An object that git would not write.
+    #[error("object {id}: {cause}")]
+    Malformed {
+        /// The name asked for.
+        id: String,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// More than anybody needs.
+    #[error("there are more than {limit} {what}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// The bound.
+        limit: usize,
+    },
     /// `git` could not be asked where gix cannot read the reference storage.
     #[error("cannot run git to read references: {0}")]
     Git(#[source] std::io::Error),
 }
 
-/// An open repository.
+/// An open repository. A clone is for another thread.
+#[derive(Clone)]
 pub struct Repository {
     inner: gix::Repository,
+    stores: store::Stores,
 }
 
 impl Repository {
-    /// Open the repository that `directory` is in, as git would: `GIT_DIR` and its companions count.
+    /// Open the repository that `directory` is in, as git would: `GIT_DIR` and its companions count. `environment` is
+    /// asked for the object directories of a push that is under way.
     ///
     /// # Errors
     /// There is none, or it cannot be opened.
-    pub fn discover(directory: &Path) -> Result<Self, RepoError> {
+    pub fn discover(directory: &Path, environment: Environment<'_>) -> Result<Self, RepoError> {
         // Plain `discover` ignores GIT_DIR and would open another repository than the git that called us.
         match gix::ThreadSafeRepository::discover_with_environment_overrides(directory) {
-            Ok(shared) => Ok(Repository::without_replacements(&shared)),
+            Ok(shared) => Repository::without_replacements(&shared, environment),
             Err(_) if gix::discover::upwards(directory).is_err() => Err(RepoError::NotFound(directory.to_owned())),
             Err(cause) => Err(RepoError::Open { path: directory.to_owned(), cause: cause.to_string() }),
         }
@@ -113,19 +150,29 @@ impl Repository {
     #[cfg(test)]
     pub(crate) fn open_isolated_test_only(directory: &Path) -> Self {
         let shared = gix::ThreadSafeRepository::open_opts(directory, gix::open::Options::isolated());
-        Repository::without_replacements(&shared.expect("a repository of the test's own"))
+        let shared = shared.expect("a repository of the test's own");
+        Repository::without_replacements(&shared, &|_| None).expect("no directory beside its own")
     }
 
-    fn without_replacements(shared: &gix::ThreadSafeRepository) -> Self {
+    fn without_replacements(
+        shared: &gix::ThreadSafeRepository,
+        environment: Environment<'_>,
+    ) -> Result<Self, RepoError> {
         let mut inner = shared.to_thread_local();
         inner.objects.ignore_replacements = true;
-        Repository { inner }
+        let stores = store::Stores::new(&inner, environment)?;
+        Ok(Repository { inner, stores })
     }
 
     /// Whether objects have a name in the other hash function too, and so may carry a second signature.
     #[must_use]
     pub fn has_second_hash(&self) -> bool {
         self.inner.config_snapshot().string("extensions.compatObjectFormat").is_some()
+    }
+
+    /// Whether git must be asked what a name stands for: gix reads neither reftable nor the objects of a push.
+    fn asks_git(&self) -> bool {
+        self.uses_reftable() || self.stores.has_others()
     }
 
     fn uses_reftable(&self) -> bool {

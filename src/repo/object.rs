@@ -1,9 +1,13 @@
 //! Raw objects: the bytes that git hashes, under a name computed again from those bytes.
 
 use gix::bstr::BStr;
+use gix::{ObjectId, oid};
 
 use super::{RepoError, Repository, fallback};
-use crate::format::git::{MAX_OBJECT_LEN, ObjectFormat, ObjectKind};
+use crate::format::git::{self, ObjectError, ObjectFormat, ObjectKind};
+
+/// Tags that tag tags: git itself follows any number, and nobody makes two.
+const MAX_NESTED_TAGS: usize = 16;
 
 /// An object as git stores it.
 #[derive(Debug, Clone)]
@@ -26,41 +30,56 @@ impl Repository {
     /// # Errors
     /// It names none, or its bytes are not what the name stands for.
     pub fn raw_object(&self, revision: &str) -> Result<RawObject, RepoError> {
-        let id = self.resolve(revision)?;
-        let header =
-            self.inner.find_header(id).map_err(|e| RepoError::Object { id: id.to_string(), cause: e.to_string() })?;
-        if header.size() > MAX_OBJECT_LEN as u64 {
-            let cause = format!("it is {} bytes long, more than {MAX_OBJECT_LEN}", header.size());
-            return Err(RepoError::Object { id: id.to_string(), cause });
-        }
-        let object =
-            self.inner.find_object(id).map_err(|e| RepoError::Object { id: id.to_string(), cause: e.to_string() })?;
-        // gix computes SHA-1 with collision detection, as git does; a detected collision is an error here.
-        let computed = gix::objs::compute_hash(id.kind(), object.kind, &object.data)
-            .map_err(|e| RepoError::Misnamed { id: id.to_string(), cause: e.to_string() })?;
-        if computed != id {
-            return Err(RepoError::Misnamed { id: id.to_string(), cause: format!("it hashes to {computed}") });
-        }
-        let kind = match object.kind {
+        let object = self.object(&self.resolve(revision)?)?;
+        let tag_name = if object.kind == ObjectKind::Tag { self.tag_name(revision)? } else { None };
+        Ok(RawObject { tag_name, ..object })
+    }
+
+    /// The commit or tag with this full name.
+    ///
+    /// # Errors
+    /// It is missing, or its bytes are not what the name stands for.
+    pub fn raw_object_by_id(&self, id: &str) -> Result<RawObject, RepoError> {
+        self.object(&self.id(id)?)
+    }
+
+    fn object(&self, id: &oid) -> Result<RawObject, RepoError> {
+        let mut bytes = Vec::new();
+        let kind = match self.read(id, &mut bytes)? {
             gix::objs::Kind::Commit => ObjectKind::Commit,
             gix::objs::Kind::Tag => ObjectKind::Tag,
             other => return Err(RepoError::Kind { id: id.to_string(), kind: other.to_string() }),
         };
-        let tag_name = if kind == ObjectKind::Tag { self.tag_name(revision)? } else { None };
-        Ok(RawObject {
-            id: computed.to_string(),
-            format: object_format(id.kind()),
-            kind,
-            bytes: object.detach().data,
-            tag_name,
-        })
+        Ok(RawObject { id: id.to_string(), format: object_format(id.kind()), kind, bytes, tag_name: None })
     }
 
-    fn resolve(&self, revision: &str) -> Result<gix::ObjectId, RepoError> {
+    /// The commit that an object is, or that a tag leads to.
+    pub(super) fn peel(&self, id: ObjectId) -> Result<ObjectId, RepoError> {
+        let mut id = id;
+        let mut buffer = Vec::new();
+        for _ in 0..MAX_NESTED_TAGS {
+            id = match self.read(&id, &mut buffer)? {
+                gix::objs::Kind::Commit => return Ok(id),
+                gix::objs::Kind::Tag => {
+                    let malformed =
+                        |cause: ObjectError| RepoError::Malformed { id: id.to_string(), cause: cause.to_string() };
+                    self.id(&git::tag_header(&buffer).map_err(malformed)?.target)?
+                }
+                other => return Err(RepoError::Kind { id: id.to_string(), kind: other.to_string() }),
+            };
+        }
+        Err(RepoError::TooMany { what: "tags on each other", limit: MAX_NESTED_TAGS })
+    }
+
+    pub(super) fn resolve(&self, revision: &str) -> Result<ObjectId, RepoError> {
         let unknown = |cause: String| RepoError::Revision { revision: revision.to_owned(), cause };
-        if self.uses_reftable() {
+        // A full name is itself, whatever ref has it for a name, and git may have no ref for it yet.
+        if let Ok(id) = self.id(revision) {
+            return Ok(id);
+        }
+        if self.asks_git() {
             let hex = fallback::rev_parse(self.git_dir(), revision)?;
-            return gix::ObjectId::from_hex(hex.as_bytes()).map_err(|e| unknown(e.to_string()));
+            return self.id(&hex);
         }
         // gix calls this a malformed specification.
         if revision == "HEAD" && self.inner.head().is_ok_and(|head| head.is_unborn()) {
@@ -72,7 +91,7 @@ impl Repository {
 
     /// `v1.0` for `v1.0`, `tags/v1.0` and `refs/tags/v1.0`, if that is what `revision` names.
     fn tag_name(&self, revision: &str) -> Result<Option<String>, RepoError> {
-        let full = if self.uses_reftable() {
+        let full = if self.asks_git() {
             fallback::full_ref_name(self.git_dir(), revision)?
         } else {
             let reference = self.inner.try_find_reference(revision).ok().flatten();
@@ -82,7 +101,7 @@ impl Repository {
     }
 }
 
-fn object_format(kind: gix::hash::Kind) -> ObjectFormat {
+pub(super) fn object_format(kind: gix::hash::Kind) -> ObjectFormat {
     match kind {
         gix::hash::Kind::Sha1 => ObjectFormat::Sha1,
         _ => ObjectFormat::Sha256,

@@ -51,7 +51,7 @@ impl Setup {
             findings.push(unreadable(&complaint));
             return Ok(None);
         }
-        let repository = match Repository::discover(&directory) {
+        let repository = match Repository::discover(&directory, &|name| std::env::var_os(name)) {
             Ok(repository) => Some(repository),
             Err(RepoError::NotFound(_)) => None,
             Err(error) => {
