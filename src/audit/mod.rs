@@ -2,6 +2,8 @@
 
 pub mod finding;
 pub mod object;
+pub mod range;
 
 pub use finding::{Clock, Finding, SignedAt, Signer};
 pub use object::Judge;
+pub use range::{Judged, judge_all};

@@ -13,6 +13,7 @@ use crate::format::log_entry::LogEntry;
 use crate::format::logged_body::LoggedBody;
 use crate::format::x509::{Certificate, Identity, San};
 use crate::policy::{Expectation, ExpectedIdentities};
+use crate::repo::RawObject;
 use crate::verify::{Reason, Refusal, Requirements, Thresholds, Unverified, Verified, Verifier, content, smime};
 
 /// Everything that a verdict depends on, apart from the object.
@@ -43,6 +44,22 @@ struct Signed<'a> {
 }
 
 impl Judge<'_> {
+    /// Judge an object of a repository; `elsewhere` as for [`Judge::object`].
+    #[must_use]
+    pub fn stored(&self, object: &RawObject, elsewhere: &[LogEntry]) -> Finding {
+        let finding = self.object(object.kind, &object.bytes, object.tag_name.as_deref(), elsewhere);
+        match &finding.object {
+            // The judge names what it judged by itself; an object of another name was not asked for.
+            Some(judged) if *judged != object.id => {
+                let detail = format!("the object {} reads as {judged}", object.id);
+                let refusal = Refusal::new(Reason::ObjectIdMismatch, detail);
+                Finding::refused(Some(object.id.clone()), Some(object.kind), refusal)
+            }
+            Some(_) => finding,
+            None => Finding { object: Some(object.id.clone()), ..finding },
+        }
+    }
+
     /// Judge a raw object. `tag_name` is the name by which a tag was asked for; `elsewhere` are entries that are not
     /// embedded, found in the log or remembered: candidates, judged like any other.
     #[must_use]
