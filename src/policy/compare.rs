@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::rules::{Evidence, Judged, PathRule, Policy, Right, Rule};
+use super::decide::path_rule;
+use super::rules::{Evidence, Judged, Policy, Right, Rule};
 
 impl Rule {
     /// Whether every commit that passed this rule would pass `other` too, both of `policy`.
@@ -41,15 +42,15 @@ impl Rule {
     /// The prefixes of both that hold a path lie one within the other, so the longest decides alike for the path and
     /// for that prefix: asking about each prefix, and about a path that none holds, is asking about all paths.
     fn narrower(&self, other: &Rule, right: Right, policy: &Policy) -> bool {
-        let prefixes = self.paths.iter().chain(&other.paths).map(|path| path.prefix.as_str());
-        let folded = [str::to_owned as fn(&str) -> String, str::to_lowercase];
+        let mut prefixes = self.paths.iter().chain(&other.paths).map(|path| path.prefix.as_str());
+        let list = |rule: &Rule, path: &str| match path_rule(rule, path) {
+            Some(path) => Some(path.commit.clone()),
+            None => rule.list(right).cloned(),
+        };
         within(self.list(right), other.list(right), policy)
-            && prefixes.flat_map(|prefix| folded.map(|fold| (fold, fold(prefix)))).all(|(fold, prefix)| {
-                let list = |rule: &Rule| match rule.longest(&prefix, fold) {
-                    Some(path) => Some(path.commit.clone()),
-                    None => rule.list(right).cloned(),
-                };
-                within(list(self).as_ref(), list(other).as_ref(), policy)
+            && prefixes.all(|prefix| {
+                let path = prefix.trim_end_matches('/');
+                within(list(self, path).as_ref(), list(other, path).as_ref(), policy)
             })
     }
 
@@ -60,18 +61,6 @@ impl Rule {
             right => self.rights.get(&right),
         }
     }
-
-    /// The longest prefix that holds `path`, both spelled through `fold`.
-    fn longest(&self, path: &str, fold: fn(&str) -> String) -> Option<&PathRule> {
-        let holding = self.paths.iter().filter(|rule| holds(&fold(&rule.prefix), path));
-        holding.max_by_key(|rule| rule.prefix.trim_end_matches('/').len())
-    }
-}
-
-/// Whether `prefix` is `path` or a folder above it.
-fn holds(prefix: &str, path: &str) -> bool {
-    let (prefix, path) = (prefix.trim_end_matches('/'), path.trim_end_matches('/'));
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether everybody in `ours` is in `theirs`, through groups or by name. Without a list there is nobody.

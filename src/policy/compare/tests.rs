@@ -1,7 +1,7 @@
 //! `implies` against a model: rules and commits drawn at random, every commit held against both rules.
 
 use super::*;
-use crate::policy::rules::CommitterRule;
+use crate::policy::rules::{CommitterRule, PathRule};
 use jiff::Timestamp;
 
 const PEOPLE: [&str; 3] = ["ann", "bob", "cid"];
@@ -121,27 +121,15 @@ fn passes(policy: &Policy, rule: &Rule, facts: &Facts) -> bool {
     let has = |list: Option<&BTreeSet<String>>, who: &str| list.is_some_and(|list| policy.includes(list, who));
     let general = rule.rights.get(&right).or_else(|| rule.rights.get(&Right::Commit));
     let may = |path: &str, who: &str| {
-        let segments =
-            |text: &str| text.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let segments = |text: &str| -> Vec<String> {
+            text.to_lowercase().split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
         let best = rule.paths.iter().filter(|one| segments(path).starts_with(&segments(&one.prefix)));
         let best = best.max_by_key(|one| segments(&one.prefix).len());
         has(best.map(|one| &one.commit).or(general), who)
     };
-    let lower = Rule {
-        paths: rule.paths.iter().map(|one| PathRule { prefix: one.prefix.to_lowercase(), ..one.clone() }).collect(),
-        ..rule.clone()
-    };
-    let may_folded = |path: &str, who: &str| {
-        let path = path.to_lowercase();
-        let under = |one: &&PathRule| {
-            let prefix = one.prefix.trim_end_matches('/');
-            path == prefix || path.starts_with(&format!("{prefix}/"))
-        };
-        let best = lower.paths.iter().filter(under).max_by_key(|one| one.prefix.len());
-        has(best.map(|one| &one.commit).or(general), who)
-    };
     let signed = facts.signer.is_some_and(|who| {
-        let all_paths = facts.paths.iter().all(|path| may(path, who) && may_folded(path, who));
+        let all_paths = facts.paths.iter().all(|path| may(path, who));
         (if facts.paths.is_empty() { has(general, who) } else { all_paths })
             && (!facts.changes_policy || has(rule.rights.get(&Right::Policy), who))
             && (rule.committer == CommitterRule::Any || facts.committer_is_signer)
@@ -153,7 +141,7 @@ fn passes(policy: &Policy, rule: &Rule, facts: &Facts) -> bool {
         if facts.paths.is_empty() {
             has(general, facts.pusher)
         } else {
-            facts.paths.iter().all(|path| may(path, facts.pusher) && may_folded(path, facts.pusher))
+            facts.paths.iter().all(|path| may(path, facts.pusher))
         }
     };
     let evidence = rule.require.is_subset(&facts.evidence)

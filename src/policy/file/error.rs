@@ -47,6 +47,9 @@ pub enum Fault {
     /// A name that is no name.
     #[error("{0:?} is no name: letters, digits and . _ - + @, at most 128 of them, and a letter or digit first")]
     Name(String),
+    /// The word for everybody, where somebody must stand.
+    #[error("anyone may stand in create, force and delete alone, and nobody can be called that")]
+    Anyone,
     /// A group that is called like a principal.
     #[error("{0:?} is a principal, and so cannot be a group")]
     NameClash(String),

@@ -18,8 +18,11 @@ use toml::value::Datetime;
 use super::rules::{Exception, Policy, Principal, PrincipalKey};
 use crate::crypto::sha256;
 pub use error::{Fault, PolicyFileError};
-use shape::{Document, ExceptionShape, PrincipalShape};
+use shape::{Document, ExceptionShape, List, PrincipalShape};
 
+/// In the lists `create`, `force` and `delete`: whoever can push. Those rights are about refs, and a push without a
+/// certificate has no signer.
+pub const ANYONE: &str = "anyone";
 /// The one value of `schema`.
 pub const SCHEMA: u64 = 1;
 /// No policy file is longer, in bytes: one of a thousand people with three keys each has a third of that.
@@ -106,18 +109,25 @@ struct Names<'a> {
 
 impl Names<'_> {
     /// A list of principals and groups, at least one, none twice.
-    fn list(&self, list: &Spanned<Vec<Spanned<String>>>, lines: &Lines) -> Result<BTreeSet<String>, PolicyFileError> {
+    fn list(&self, list: &List, lines: &Lines) -> Result<BTreeSet<String>, PolicyFileError> {
+        self.list_or(list, &[], lines)
+    }
+
+    /// The same, where these words may stand too.
+    fn list_or(&self, list: &List, words: &[&str], lines: &Lines) -> Result<BTreeSet<String>, PolicyFileError> {
         let names = set(list, lines, MAX_PRINCIPALS)?;
-        let known = |name: &String| self.principals.contains_key(name) || self.groups.contains_key(name);
+        let known =
+            |name: &str| self.principals.contains_key(name) || self.groups.contains_key(name) || words.contains(&name);
         match list.get_ref().iter().find(|name| !known(name.get_ref())) {
-            Some(unknown) => Err(lines.error(unknown, Fault::UnknownName(error::excerpt(unknown.get_ref())))),
+            Some(name) if name.get_ref() == ANYONE => Err(lines.error(name, Fault::Anyone)),
+            Some(name) => Err(lines.error(name, Fault::UnknownName(error::excerpt(name.get_ref())))),
             None => Ok(names),
         }
     }
 }
 
 /// The texts of a list, at least one, none twice.
-fn set(list: &Spanned<Vec<Spanned<String>>>, lines: &Lines, limit: usize) -> Result<BTreeSet<String>, PolicyFileError> {
+fn set(list: &List, lines: &Lines, limit: usize) -> Result<BTreeSet<String>, PolicyFileError> {
     if list.get_ref().is_empty() {
         return Err(lines.error(list, Fault::EmptyList));
     }
@@ -137,6 +147,9 @@ fn bounded(count: usize, limit: usize, what: &'static str) -> Result<(), Fault> 
 
 /// A name that fits in any line, list and shell word.
 fn check_name(name: &str) -> Result<(), Fault> {
+    if name == ANYONE {
+        return Err(Fault::Anyone);
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@');
     let good = name.len() <= MAX_NAME_LEN && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if good && name.chars().all(fits) { Ok(()) } else { Err(Fault::Name(error::excerpt(name))) }
@@ -204,7 +217,7 @@ fn principals(
     Ok(principals)
 }
 
-fn emails(list: &Spanned<Vec<Spanned<String>>>, lines: &Lines) -> Result<BTreeSet<String>, PolicyFileError> {
+fn emails(list: &List, lines: &Lines) -> Result<BTreeSet<String>, PolicyFileError> {
     let emails = set(list, lines, MAX_KEYS)?;
     let odd = |email: &&Spanned<String>| {
         let text = email.get_ref();
@@ -218,7 +231,7 @@ fn emails(list: &Spanned<Vec<Spanned<String>>>, lines: &Lines) -> Result<BTreeSe
 }
 
 fn groups(
-    shapes: &BTreeMap<Spanned<String>, Spanned<Vec<Spanned<String>>>>,
+    shapes: &BTreeMap<Spanned<String>, List>,
     names: &Names<'_>,
     lines: &Lines,
 ) -> Result<BTreeMap<String, BTreeSet<String>>, PolicyFileError> {

@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::error::{Fault, PolicyFileError, excerpt};
 use super::shape::{List, PathShape, RuleShape};
 use super::{
-    Lines, MAX_APPROVALS, MAX_CLOCK_TOLERANCE, MAX_PATHS, MAX_REFS, MAX_RULES, Names, bounded, check_commit_id,
+    ANYONE, Lines, MAX_APPROVALS, MAX_CLOCK_TOLERANCE, MAX_PATHS, MAX_REFS, MAX_RULES, Names, bounded, check_commit_id,
     check_text, set, time,
 };
 use crate::policy::refs::RefPattern;
@@ -103,9 +103,13 @@ fn rights(
             Right::Policy => &shape.policy,
         };
         let Some(list) = list else { continue };
+        let words: &[&str] = match right {
+            Right::Create | Right::Force | Right::Delete => &[ANYONE],
+            _ => &[],
+        };
         // Left out, `merge` means whom `commit` names; this is how to say that nobody may merge.
         let nobody = right == Right::Merge && list.get_ref().is_empty();
-        rights.insert(right, if nobody { BTreeSet::new() } else { names.list(list, lines)? });
+        rights.insert(right, if nobody { BTreeSet::new() } else { names.list_or(list, words, lines)? });
     }
     Ok(rights)
 }

@@ -79,6 +79,7 @@ commit = ["bot", "maintainers"]
 [[rules]]
 refs = ["refs/tags/**"]
 tag = ["alice"]
+create = ["anyone"]
 
 [[exceptions]]
 commit = "{ID}"
@@ -179,6 +180,7 @@ fn what_a_rule_may_not_say_fail() {
         ("commit = []", 10, "the list is empty"),
         ("commit = [\"all\", \"all\"]", 10, "\"all\" stands here twice"),
         ("commit = [\"ann\",\n\n\"carol\"]", 12, "\"carol\" is neither a principal nor"),
+        ("commit = [\"anyone\"]", 10, "anyone may stand in create, force and delete alone"),
         ("commit = \"ann\"", 10, "invalid type"),
         ("sign = [\"ann\"]", 10, "unknown field `sign`"),
         ("covered_by_push = true", 10, "unknown field `covered_by_push`"),
@@ -225,6 +227,7 @@ fn what_a_file_may_not_say_fail() {
         ("[[groups]]", 11, "duplicate key"),
         ("[principals.ann]", 11, "duplicate key"),
         ("[principals.\"a b\"]", 11, "\"a b\" is no name"),
+        ("[principals.anyone]", 11, "anyone may stand in create"),
         ("[principals.\"-a\"]", 11, "\"-a\" is no name"),
         ("[principals.all]", 7, "\"all\" is a principal, and so cannot be a group"),
         (&exception("by = \"ann\""), 11, "missing field `reason`"),
