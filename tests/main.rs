@@ -13,6 +13,7 @@ mod doctor;
 mod embedded_entries;
 mod faults;
 mod forge;
+mod forge_merges;
 mod judge;
 mod lab;
 mod mutation;

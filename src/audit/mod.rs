@@ -3,6 +3,7 @@
 pub mod finding;
 pub mod object;
 pub mod range;
+pub mod recompute;
 
 pub use finding::{Clock, Finding, SignedAt, Signer};
 pub use object::Judge;

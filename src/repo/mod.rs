@@ -8,6 +8,7 @@
 pub mod completeness;
 pub mod config;
 mod fallback;
+pub mod merge;
 pub mod object;
 mod references;
 mod selection;
