@@ -277,7 +277,7 @@ mod tests {
         assert!(matches!(repository.blob_at(&tree, "x/y"), Err(RepoError::Missing { .. })));
         assert!(matches!(repository.changed_paths(None, &tree, 9), Err(RepoError::Missing { .. })));
         assert_eq!(
-            repository.changed_paths(None, &"4b825dc642cb6eb9a060e54bf8d69288fbee4904".to_owned(), 9).unwrap(),
+            repository.changed_paths(None, "4b825dc642cb6eb9a060e54bf8d69288fbee4904", 9).unwrap(),
             Vec::<String>::new()
         );
     }
