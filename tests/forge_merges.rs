@@ -79,7 +79,7 @@ impl Made {
     }
 
     fn recompute_where(&self, revision: &str, passed: &[&str], heads: &[&str]) -> Result<Recomputed, NotReproduced> {
-        let repository = Repository::discover(&self.path()).unwrap();
+        let repository = Repository::discover(&self.path(), &|_| None).unwrap();
         let raw = repository.raw_object(&self.id(revision)).unwrap().bytes;
         let head = |name: &&str| Head { name: (*name).to_owned(), id: self.id(name) };
         let recomputer = Recomputer::new(
@@ -301,7 +301,7 @@ fn surroundings_have_no_say() {
 fn nothing_is_written_into_the_repository() {
     let made = Made::with(&format!("{MERGE}\ngit checkout -q --detach\ngit gc -q --prune=now"));
     let before = made.git(&["count-objects", "-v"]);
-    let repository = Repository::discover(&made.path()).unwrap();
+    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     let merged = merger.merge(&made.id("m"), &made.id("t1")).unwrap();
     let Merged::Tree(tree) = merged else { panic!("{merged:?}") };
@@ -314,7 +314,7 @@ fn nothing_is_written_into_the_repository() {
 #[test]
 fn what_is_no_id_is_never_given_to_git() {
     let made = Made::with("");
-    let repository = Repository::discover(&made.path()).unwrap();
+    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     for id in ["--help", "HEAD", "", &"1".repeat(64), &"g".repeat(40)] {
         assert!(matches!(merger.merge(id, &made.id("m")), Err(MergeError::Id(_))), "{id}");
@@ -334,7 +334,7 @@ fn objects_on_trial_are_seen() {
     let (objects, trial) = (made.path().join(".git/objects"), made.lab.home().join(name));
     std::fs::rename(&objects, &trial).unwrap();
     std::fs::create_dir(&objects).unwrap();
-    let repository = Repository::discover(&made.path()).unwrap();
+    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
     let on_trial = |name: &str| match name {
         "GIT_OBJECT_DIRECTORY" => Some(trial.clone().into_os_string()),
         _ => environment(name),
@@ -354,7 +354,7 @@ fn histories_with_the_longer_ids_are_made_again() {
         seq 9 >n && git add . && git commit -q -m base && git checkout -q -b t && sed -i s/2/x/ n && git commit -q -a -m t
         git checkout -q main && sed -i s/9/y/ n && git commit -q -a -m m && git merge -q --no-ff -m merge t >/dev/null
         git rev-parse main^1 main^2 'main^{tree}' 'main~1^{tree}' 't^{tree}' 't~1^{tree}'");
-    let repository = Repository::discover(&made.lab.home().join("long")).unwrap();
+    let repository = Repository::discover(&made.lab.home().join("long"), &|_| None).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     let [ours, theirs, tree, onto, picked, base] = made.printed.as_slice() else { panic!("{:?}", made.printed) };
     assert_eq!(merger.merge(ours, theirs).unwrap(), Merged::Tree(tree.clone()));
@@ -373,7 +373,7 @@ fn random_histories_merge_as_git_merges_them() {
     command.args(["-c", AS_GIT_DOES]);
     let output = run(command);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let repository = Repository::discover(&lab.home().join("random")).unwrap();
+    let repository = Repository::discover(&lab.home().join("random"), &|_| None).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     let (mut clean, mut conflicts) = (0, 0);
     for line in String::from_utf8(output.stdout).unwrap().lines() {
