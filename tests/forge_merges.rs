@@ -326,6 +326,35 @@ fn what_is_no_id_is_never_given_to_git() {
     assert!(matches!(elsewhere, Ok(_) | Err(MergeError::Git(_))));
 }
 
+#[test]
+fn what_was_decided_by_hand_is_told_by_path() {
+    let made = Made::with(&format!(
+        "{MERGE}
+         echo evil >>added && git mv tool d-tool && mkdir d && echo x >'d/ä b' && git add . && git commit -q --amend --no-edit
+         git tag evil && git checkout -q m && git commit -q --amend -m conflict && sed -i 's/^3$/drei/' numbers
+         git commit -q -a --amend --no-edit && git merge -q topic >/dev/null || git checkout -q --theirs .
+         git add -A && git commit -q -m resolved && git tag resolved
+         forge git commit-tree -m x -p m -p t2 -p other 'm^{{tree}}'"
+    ));
+    let repository = Repository::discover(&made.path()).unwrap();
+    let recomputer = Recomputer::new(&repository, Merger::new(&repository, &environment).unwrap(), Vec::new());
+    let by_hand = |revision: &str| {
+        let parents = made.git(&["log", "-1", "--format=%P", revision]);
+        let parents: Vec<String> = parents.split_whitespace().map(str::to_owned).collect();
+        recomputer.hand_made(&parents, &made.id(&format!("{revision}^{{tree}}"))).unwrap()
+    };
+    assert_eq!(by_hand("evil"), ["added", "d-tool", "d/ä b", "tool"]);
+    assert_eq!(by_hand("resolved"), ["figures"]);
+    assert_eq!(by_hand("t2"), ["added", "figures", "numbers"]);
+    assert_eq!(by_hand("base"), ["binary", "link", "module", "numbers", "tool"]);
+    assert_eq!(by_hand(made.printed.last().unwrap()), Vec::<String>::new());
+    assert_eq!(by_hand("main"), by_hand("evil"));
+    let clean = Made::with(MERGE);
+    let merger = Merger::new(&Repository::discover(&clean.path()).unwrap(), &environment).unwrap();
+    let parents = [clean.id("m"), clean.id("t2")];
+    assert_eq!(merger.decided_by_hand(&parents, &clean.id("main^{tree}")).unwrap(), Vec::<String>::new());
+}
+
 /// A push on trial: its objects are in a quarantine, whatever that is called.
 #[test]
 fn objects_on_trial_are_seen() {

@@ -142,6 +142,15 @@ impl<'a> Recomputer<'a> {
         }
     }
 
+    /// The paths in which a commit's `tree` is not what merging its `parents` gives, or in which they conflict: what
+    /// whoever merged has decided. Of one parent or more than two, what is not like the first.
+    ///
+    /// # Errors
+    /// [`NotReproduced::Merge`]: the merge could not be made.
+    pub fn hand_made(&self, parents: &[String], tree: &str) -> Result<Vec<String>, NotReproduced> {
+        Ok(self.merger.decided_by_hand(parents, tree)?)
+    }
+
     fn merge(&self, commit: &Commit, first: &str, second: &str) -> Result<Recomputed, NotReproduced> {
         match self.merger.merge(first, second)? {
             Merged::Tree(merged) if merged == commit.tree => Ok(Recomputed::Merge),

@@ -23,8 +23,8 @@ use super::config::Environment;
 
 /// How long one merge may take: with a hundred thousand files it takes a second. The rest of a push waits for it.
 const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// The name of a tree and a newline come first; of what git says about a failure the first lines do.
-const MAX_OUTPUT_LEN: u64 = 4096;
+/// How much of git's output is read, in bytes: the paths of a hundred thousand files.
+const MAX_OUTPUT_LEN: u64 = 8 << 20;
 /// Every value that decides about a merge has git's default. Objects that are thrown away need not reach the disk.
 const CONFIG: &str = "[core]\n\tbare = true\n\tcommitGraph = false\n\tfsync = none\n\tattributesFile = /dev/null\n";
 /// What of the environment git needs: where it is, and on Windows where the system is.
@@ -48,6 +48,9 @@ pub enum MergeError {
     /// git gave up, as it does when an object is missing.
     #[error("git cannot make the merge: {0}")]
     Failed(String),
+    /// More paths than anybody would look at.
+    #[error("the merge touches too many paths to tell them all")]
+    TooMany,
     /// It took longer than it may.
     #[error("the merge took longer than {} seconds", TIME_LIMIT.as_secs())]
     TimedOut,
@@ -92,18 +95,52 @@ impl Merger {
     /// # Errors
     /// [`MergeError`]: then it is not known what merging gives.
     pub fn merge(&self, ours: &str, theirs: &str) -> Result<Merged, MergeError> {
-        let (ours, theirs) = (self.id(ours)?, self.id(theirs)?);
-        let mut command = self.git();
-        command.args(["merge-tree", "--write-tree", "--no-messages"]).arg(ours.to_string()).arg(theirs.to_string());
-        let (status, output, complaint) = finish(command.spawn().map_err(MergeError::Git)?)?;
-        let tree = output.lines().next().and_then(|line| gix::ObjectId::from_hex(line.as_bytes()).ok());
+        let Automatic { tree, conflicts } = self.automatic(ours, theirs)?;
+        Ok(if conflicts.is_some() { Merged::Conflict } else { Merged::Tree(tree) })
+    }
+
+    /// The paths in which `tree`, of a commit with these `parents`, holds somebody's decision: where it is not what
+    /// merging two parents gives, and where they conflict. With fewer or more parents, where it is not like the first.
+    ///
+    /// # Errors
+    /// [`MergeError`]: then the paths are not known.
+    pub fn decided_by_hand(&self, parents: &[String], tree: &str) -> Result<Vec<String>, MergeError> {
+        let (before, mut paths) = match parents {
+            [] => (gix::ObjectId::empty_tree(self.format).to_string(), Vec::new()),
+            [ours, theirs] => {
+                let Automatic { tree, conflicts } = self.automatic(ours, theirs)?;
+                (tree, conflicts.unwrap_or_default())
+            }
+            [first, ..] => (self.id(first)?.to_string(), Vec::new()),
+        };
+        if before != tree {
+            paths.extend(self.different(&before, tree)?);
+        }
+        paths.sort();
+        paths.dedup();
+        Ok(paths)
+    }
+
+    fn automatic(&self, ours: &str, theirs: &str) -> Result<Automatic, MergeError> {
+        let (ours, theirs) = (self.id(ours)?.to_string(), self.id(theirs)?.to_string());
+        let arguments = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", &ours, &theirs];
+        let (status, mut said, complaint) = self.git(&arguments)?;
+        let tree = said.first().and_then(|name| self.id(name).ok());
         match (status.code(), tree) {
-            (Some(0), Some(tree)) if tree.kind() == self.format => Ok(Merged::Tree(tree.to_string())),
+            (Some(0), Some(tree)) => Ok(Automatic { tree: tree.to_string(), conflicts: None }),
             // Where it cannot read a commit git ends with 1 too, but then it names no tree.
-            (Some(1), Some(_)) => Ok(Merged::Conflict),
+            (Some(1), Some(tree)) => Ok(Automatic { tree: tree.to_string(), conflicts: Some(said.split_off(1)) }),
             (Some(129), _) => Err(MergeError::TooOld),
             _ => Err(MergeError::Failed(complaint)),
         }
+    }
+
+    /// The paths that are not the same in two trees; a renamed file is in both of its places.
+    fn different(&self, before: &str, after: &str) -> Result<Vec<String>, MergeError> {
+        let after = self.id(after)?.to_string();
+        let (status, paths, complaint) =
+            self.git(&["diff-tree", "-r", "-z", "--no-renames", "--name-only", before, &after])?;
+        if status.success() { Ok(paths) } else { Err(MergeError::Failed(complaint)) }
     }
 
     /// What leads from the tree `base` to the tree `picked`, done to the tree `onto`: a cherry-pick.
@@ -133,10 +170,11 @@ impl Merger {
         id.ok_or_else(|| MergeError::Id(hex.to_owned()))
     }
 
-    fn git(&self) -> Command {
+    /// Run git, and return what it said between zero bytes, and what it complained of.
+    fn git(&self, arguments: &[&str]) -> Result<(ExitStatus, Vec<String>, String), MergeError> {
         let place = self.place.path();
-        let mut command = Command::new("git");
-        command
+        let child = Command::new("git")
+            .args(arguments)
             .env_clear()
             .envs(self.kept.iter().map(|(name, value)| (name, value)))
             .env("HOME", place)
@@ -147,9 +185,23 @@ impl Merger {
             .envs([("GIT_NO_LAZY_FETCH", "1"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C")])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(MergeError::Git)?;
+        let (status, output, errors) = finish(child)?;
+        if output.len() as u64 == MAX_OUTPUT_LEN {
+            return Err(MergeError::TooMany);
+        }
+        let parts = output.split('\0').filter(|part| !part.is_empty()).map(str::to_owned).collect();
+        Ok((status, parts, complaint(&errors)))
     }
+}
+
+/// What git makes of two commits, with markers where they conflict.
+struct Automatic {
+    tree: String,
+    /// The paths in which they do; `None` when they do not.
+    conflicts: Option<Vec<String>>,
 }
 
 /// A bare repository without anything in it; nobody else may look into it.
@@ -208,7 +260,7 @@ fn quoted(path: &Path) -> io::Result<OsString> {
     Ok(text.into_os_string())
 }
 
-/// Wait for git to end, or end it: how it ended, the beginning of its output, and the line in which it complains.
+/// Wait for git to end, or end it: how it ended, and the beginning of its output and of its complaints.
 fn finish(mut child: Child) -> Result<(ExitStatus, String, String), MergeError> {
     let (output, errors) = (beginning_of(child.stdout.take()), beginning_of(child.stderr.take()));
     let output = output.recv_timeout(TIME_LIMIT);
@@ -217,7 +269,7 @@ fn finish(mut child: Child) -> Result<(ExitStatus, String, String), MergeError> 
     }
     let status = child.wait().map_err(MergeError::Git)?;
     let output = output.map_err(|_| MergeError::TimedOut)?;
-    Ok((status, output, complaint(&errors.recv_timeout(TIME_LIMIT).unwrap_or_default())))
+    Ok((status, output, errors.recv_timeout(TIME_LIMIT).unwrap_or_default()))
 }
 
 /// The first of what a pipe brings, once all of it has come; the rest is forgotten.
