@@ -170,9 +170,8 @@ fn a_resolved_conflict_is_somebodys_decision() {
 
 #[test]
 fn first_commits_and_octopuses_are_never_a_forges() {
-    let made = Made::with(
-        "forge git commit-tree -m x -p m -p t2 -p other 'm^{tree}'; forge git commit-tree -m x 'm^{tree}'",
-    );
+    let made =
+        Made::with("forge git commit-tree -m x -p m -p t2 -p other 'm^{tree}'; forge git commit-tree -m x 'm^{tree}'");
     assert!(matches!(made.recompute(&made.printed[0]), Err(NotReproduced::Parents(3))));
     assert!(matches!(made.recompute(&made.printed[1]), Err(NotReproduced::Parents(0))));
 }
@@ -336,7 +335,7 @@ fn what_was_decided_by_hand_is_told_by_path() {
          git add -A && git commit -q -m resolved && git tag resolved
          forge git commit-tree -m x -p m -p t2 -p other 'm^{{tree}}'"
     ));
-    let repository = Repository::discover(&made.path()).unwrap();
+    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
     let recomputer = Recomputer::new(&repository, Merger::new(&repository, &environment).unwrap(), Vec::new());
     let by_hand = |revision: &str| {
         let parents = made.git(&["log", "-1", "--format=%P", revision]);
@@ -350,7 +349,7 @@ fn what_was_decided_by_hand_is_told_by_path() {
     assert_eq!(by_hand(made.printed.last().unwrap()), Vec::<String>::new());
     assert_eq!(by_hand("main"), by_hand("evil"));
     let clean = Made::with(MERGE);
-    let merger = Merger::new(&Repository::discover(&clean.path()).unwrap(), &environment).unwrap();
+    let merger = Merger::new(&Repository::discover(&clean.path(), &|_| None).unwrap(), &environment).unwrap();
     let parents = [clean.id("m"), clean.id("t2")];
     assert_eq!(merger.decided_by_hand(&parents, &clean.id("main^{tree}")).unwrap(), Vec::<String>::new());
 }

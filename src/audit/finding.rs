@@ -18,6 +18,8 @@ pub struct Finding {
     pub refusal: Option<Refusal>,
     /// Whose signature it is, as far as that is proven; `None` when nothing is.
     pub signer: Option<Signer>,
+    /// Whose signature it is, of a format that another program has judged.
+    pub foreign: Option<ForeignSigner>,
     /// When it was made, by the best clock there is.
     pub signed_at: Option<SignedAt>,
     /// Where it is logged, proven: once a log that has seen it.
@@ -46,6 +48,15 @@ pub struct Signer {
     pub certificate: Certificate,
     /// Of an S/MIME signature the certificate of the CA file that vouches for it; `None` of a keyless one.
     pub root: Option<Box<Certificate>>,
+}
+
+/// A signer by a bare key, as another program has found it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForeignSigner {
+    /// An SSH public key, without its comment.
+    Ssh(String),
+    /// The fingerprint of an OpenPGP primary key, in upper case.
+    Pgp(String),
 }
 
 /// A point in time, and who says so.
@@ -89,6 +100,7 @@ impl Finding {
             kind,
             refusal: Some(refusal),
             signer: None,
+            foreign: None,
             signed_at: None,
             logged: Vec::new(),
             stamps: Vec::new(),

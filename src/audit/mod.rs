@@ -1,10 +1,14 @@
 //! Find what is signed, verify each, hold it against policy, and say it in one [`Finding`].
 
+pub mod authority;
 pub mod finding;
+pub mod history;
 pub mod object;
 pub mod range;
 pub mod recompute;
 
-pub use finding::{Clock, Finding, SignedAt, Signer};
+pub use authority::{Authority, AuthorityError, Source, Terms, TrustRoot};
+pub use finding::{Clock, Finding, ForeignSigner, SignedAt, Signer};
+pub use history::{History, HistoryError};
 pub use object::Judge;
 pub use range::{Judged, judge_all};

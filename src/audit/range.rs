@@ -24,6 +24,8 @@ const MAX_WORKERS: usize = 64;
 /// A commit, or a tag, judged by its signature alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
+    /// The name that was asked for.
+    pub id: String,
     /// What was found.
     pub finding: Finding,
     /// The head of the commit; `None` when it is missing or malformed, which the finding says too, and for a tag.
@@ -96,7 +98,7 @@ fn work<'a>(
 pub fn judge_one(repository: &Repository, judge: &Judge<'_>, id: &str) -> Result<Judged, RepoError> {
     let refused = |reason, detail| {
         let finding = Finding::refused(Some(id.to_owned()), None, Refusal::new(reason, detail));
-        Ok(Judged { finding, header: None, raw_len: 0 })
+        Ok(Judged { id: id.to_owned(), finding, header: None, raw_len: 0 })
     };
     let object = match repository.raw_object_by_id(id) {
         Ok(object) => object,
@@ -111,7 +113,7 @@ pub fn judge_one(repository: &Repository, judge: &Judge<'_>, id: &str) -> Result
     let mut finding = judge.stored(&object, &[]);
     let raw_len = object.bytes.len();
     if object.kind == ObjectKind::Tag {
-        return Ok(Judged { finding, header: None, raw_len });
+        return Ok(Judged { id: id.to_owned(), finding, header: None, raw_len });
     }
     let header = match commit_header(&object.bytes) {
         Ok(header) => Some(header),
@@ -123,5 +125,5 @@ pub fn judge_one(repository: &Repository, judge: &Judge<'_>, id: &str) -> Result
         }
     };
     finding.title = header.as_ref().map(|header| header.title.clone());
-    Ok(Judged { finding, header, raw_len })
+    Ok(Judged { id: id.to_owned(), finding, header, raw_len })
 }

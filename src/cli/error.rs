@@ -15,8 +15,9 @@ use super::streams::Streams;
 use super::terminal::TerminalError;
 use super::trust_cache::CacheError;
 use crate::agent::ClientError;
+use crate::audit::AuthorityError;
 use crate::credential::remembered::RememberError;
-use crate::policy::PolicyError;
+use crate::policy::{PolicyError, PolicyFileError};
 use crate::repo::RepoError;
 use crate::service::ambient::AmbientError;
 use crate::service::look_up::LookUpError;
@@ -96,6 +97,17 @@ pub enum CliError {
     /// The expected identities.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// A policy file that does not parse.
+    #[error("{}, {cause}", .path.display())]
+    PolicyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: PolicyFileError,
+    },
+    /// There is no authority to judge a history by.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// The log could not be asked.
     #[error(transparent)]
     LookUp(#[from] LookUpError),
@@ -224,6 +236,8 @@ impl CliError {
             CliError::Update(error) => Some(error.hint().to_owned()),
             CliError::Disclosure(error) => Some(error.hint()),
             CliError::NoEntity { refusal, .. } => refusal.reason.hint().map(str::to_owned),
+            CliError::PolicyFile { .. } => Some("gitseal-policy(5) says what the file may hold".into()),
+            CliError::Authority(error) => error.reason().hint().map(str::to_owned),
             CliError::Policy(_) => Some("gitseal-config(5) shows how to say whom you expect".into()),
             _ => None,
         }
@@ -236,6 +250,7 @@ impl CliError {
             // Bytes under a false name are a forgery until proven otherwise, not a matter of usage.
             CliError::Repo(RepoError::Misnamed { .. }) | CliError::TooLarge { .. } => Exit::Bad,
             CliError::Checksum { .. } => Exit::Bad,
+            CliError::Authority(error) => Exit::from(error.reason().verdict()),
             CliError::LookUp(_) | CliError::NoEntity { .. } | CliError::Token(_) | CliError::Sign(_) => Exit::Bad,
             CliError::Update(_) | CliError::Agent(ClientError::Refused(_)) => Exit::Bad,
             CliError::Login(LoginError::Oidc(_)) => Exit::Bad,

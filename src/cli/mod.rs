@@ -5,6 +5,7 @@
 //! commit that `git log --show-signature` shows. Everything else is a person's and goes to [`commands`].
 
 pub mod agent;
+pub mod authority;
 pub mod commands;
 pub mod committer;
 pub mod config_file;
