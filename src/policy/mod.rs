@@ -10,6 +10,7 @@ pub mod file;
 pub mod identity;
 pub mod refs;
 pub mod rules;
+pub mod write;
 
 pub use decision::{Allowed, Decision, Denial, RuleRef};
 pub use file::{Fault, PolicyFileError};

@@ -294,3 +294,5 @@ impl PrincipalKey {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use tests::whole_file as test_only_whole_file;

@@ -31,10 +31,10 @@ fn refused(text: &str) -> PolicyFileError {
     }
 }
 
-#[test]
-fn everything_that_a_file_may_say_is_read() {
+/// A file with everything in it.
+pub(in crate::policy) fn whole_file() -> String {
     let root = crate::format::pem::encode("CERTIFICATE", &authority());
-    let text = format!(
+    format!(
         r#"
 schema = 1
 version = 7
@@ -87,7 +87,12 @@ reason = "imported before the gate"
 by = "alice"
 expires = 2027-01-01T00:00:00Z
 "#
-    );
+    )
+}
+
+#[test]
+fn everything_that_a_file_may_say_is_read() {
+    let text = whole_file();
     let policy = read(&text);
     assert_eq!((policy.version, policy.digest), (7, sha256(text.as_bytes())));
 
