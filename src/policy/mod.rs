@@ -8,6 +8,7 @@ pub mod decide;
 pub mod decision;
 pub mod file;
 pub mod identity;
+pub mod lint;
 pub mod refs;
 pub mod rules;
 pub mod write;

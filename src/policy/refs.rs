@@ -75,6 +75,22 @@ impl RefPattern {
         reachable[name.len()]
     }
 
+    /// Whether this pattern matches every name that `other` matches; in doubt, no. A star within a segment is taken for
+    /// a letter that no name has, so only a star can stand for it, and `**` for any number of such segments.
+    #[must_use]
+    pub fn covers(&self, other: &RefPattern) -> bool {
+        const LETTER: &str = "\u{1}";
+        let sample = |times: usize| {
+            let segments = other.0.split('/').flat_map(|segment| match segment {
+                "**" => vec![LETTER.to_owned(); times],
+                segment => vec![segment.replace('*', LETTER)],
+            });
+            segments.collect::<Vec<_>>().join("/")
+        };
+        // More segments than any pattern has without `**`: one that bridges them bridges any number.
+        [0, 1, 2, MAX_SEGMENTS + 1].into_iter().all(|times| self.matches(&sample(times)))
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -128,6 +144,32 @@ mod tests {
             for name in no {
                 assert!(!parsed.matches(name), "{pattern} {name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_pattern_covers_what_can_only_match_less() {
+        let covers =
+            |one: &str, other: &str| RefPattern::parse(one).unwrap().covers(&RefPattern::parse(other).unwrap());
+        for (wide, narrow) in [
+            ("refs/heads/main", "refs/heads/main"),
+            ("refs/heads/*", "refs/heads/main"),
+            ("refs/heads/*", "refs/heads/r*"),
+            ("refs/heads/r*", "refs/heads/r*x"),
+            ("refs/**", "refs/heads/**"),
+            ("refs/heads/**", "refs/heads/*/x"),
+            ("refs/**/x", "refs/heads/**/x"),
+        ] {
+            assert!(covers(wide, narrow), "{wide} {narrow}");
+        }
+        for (narrow, wide) in [
+            ("refs/heads/*", "refs/heads/**"),
+            ("refs/heads/*", "refs/heads/*/*"),
+            ("refs/heads/r*x", "refs/heads/r*"),
+            ("refs/heads/main", "refs/heads/*"),
+            ("refs/heads/*/*", "refs/heads/**"),
+        ] {
+            assert!(!covers(narrow, wide), "{narrow} {wide}");
         }
     }
 

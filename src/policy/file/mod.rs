@@ -18,6 +18,7 @@ use toml::value::Datetime;
 use super::rules::{Exception, Policy, Principal, PrincipalKey};
 use crate::crypto::sha256;
 pub use error::{Fault, PolicyFileError};
+pub(super) use keys::is_ci_platform;
 use shape::{Document, ExceptionShape, List, PrincipalShape};
 
 /// In the lists `create`, `force` and `delete`: whoever can push. Those rights are about refs, and a push without a
