@@ -79,7 +79,7 @@ impl Made {
     }
 
     fn recompute_where(&self, revision: &str, passed: &[&str], heads: &[&str]) -> Result<Recomputed, NotReproduced> {
-        let repository = Repository::discover(&self.path(), &|_| None).unwrap();
+        let repository = Repository::discover(&self.path(), &environment).unwrap();
         let raw = repository.raw_object(&self.id(revision)).unwrap().bytes;
         let head = |name: &&str| Head { name: (*name).to_owned(), id: self.id(name) };
         let recomputer = Recomputer::new(
@@ -170,8 +170,9 @@ fn a_resolved_conflict_is_somebodys_decision() {
 
 #[test]
 fn first_commits_and_octopuses_are_never_a_forges() {
-    let made =
-        Made::with("forge git commit-tree -m x -p m -p t2 -p other 'm^{tree}'; forge git commit-tree -m x 'm^{tree}'");
+    let made = Made::with(
+        "forge git commit-tree -m x -p m -p t2 -p other 'm^{tree}'; forge git commit-tree -m x 'm^{tree}'",
+    );
     assert!(matches!(made.recompute(&made.printed[0]), Err(NotReproduced::Parents(3))));
     assert!(matches!(made.recompute(&made.printed[1]), Err(NotReproduced::Parents(0))));
 }
@@ -300,7 +301,7 @@ fn surroundings_have_no_say() {
 fn nothing_is_written_into_the_repository() {
     let made = Made::with(&format!("{MERGE}\ngit checkout -q --detach\ngit gc -q --prune=now"));
     let before = made.git(&["count-objects", "-v"]);
-    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
+    let repository = Repository::discover(&made.path(), &environment).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     let merged = merger.merge(&made.id("m"), &made.id("t1")).unwrap();
     let Merged::Tree(tree) = merged else { panic!("{merged:?}") };
@@ -313,7 +314,7 @@ fn nothing_is_written_into_the_repository() {
 #[test]
 fn what_is_no_id_is_never_given_to_git() {
     let made = Made::with("");
-    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
+    let repository = Repository::discover(&made.path(), &environment).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     for id in ["--help", "HEAD", "", &"1".repeat(64), &"g".repeat(40)] {
         assert!(matches!(merger.merge(id, &made.id("m")), Err(MergeError::Id(_))), "{id}");
@@ -335,7 +336,7 @@ fn what_was_decided_by_hand_is_told_by_path() {
          git add -A && git commit -q -m resolved && git tag resolved
          forge git commit-tree -m x -p m -p t2 -p other 'm^{{tree}}'"
     ));
-    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
+    let repository = Repository::discover(&made.path(), &environment).unwrap();
     let recomputer = Recomputer::new(&repository, Merger::new(&repository, &environment).unwrap(), Vec::new());
     let by_hand = |revision: &str| {
         let parents = made.git(&["log", "-1", "--format=%P", revision]);
@@ -349,7 +350,7 @@ fn what_was_decided_by_hand_is_told_by_path() {
     assert_eq!(by_hand(made.printed.last().unwrap()), Vec::<String>::new());
     assert_eq!(by_hand("main"), by_hand("evil"));
     let clean = Made::with(MERGE);
-    let merger = Merger::new(&Repository::discover(&clean.path(), &|_| None).unwrap(), &environment).unwrap();
+    let merger = Merger::new(&Repository::discover(&clean.path(), &environment).unwrap(), &environment).unwrap();
     let parents = [clean.id("m"), clean.id("t2")];
     assert_eq!(merger.decided_by_hand(&parents, &clean.id("main^{tree}")).unwrap(), Vec::<String>::new());
 }
@@ -362,7 +363,7 @@ fn objects_on_trial_are_seen() {
     let (objects, trial) = (made.path().join(".git/objects"), made.lab.home().join(name));
     std::fs::rename(&objects, &trial).unwrap();
     std::fs::create_dir(&objects).unwrap();
-    let repository = Repository::discover(&made.path(), &|_| None).unwrap();
+    let repository = Repository::discover(&made.path(), &environment).unwrap();
     let on_trial = |name: &str| match name {
         "GIT_OBJECT_DIRECTORY" => Some(trial.clone().into_os_string()),
         _ => environment(name),
@@ -382,7 +383,7 @@ fn histories_with_the_longer_ids_are_made_again() {
         seq 9 >n && git add . && git commit -q -m base && git checkout -q -b t && sed -i s/2/x/ n && git commit -q -a -m t
         git checkout -q main && sed -i s/9/y/ n && git commit -q -a -m m && git merge -q --no-ff -m merge t >/dev/null
         git rev-parse main^1 main^2 'main^{tree}' 'main~1^{tree}' 't^{tree}' 't~1^{tree}'");
-    let repository = Repository::discover(&made.lab.home().join("long"), &|_| None).unwrap();
+    let repository = Repository::discover(&made.lab.home().join("long"), &environment).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     let [ours, theirs, tree, onto, picked, base] = made.printed.as_slice() else { panic!("{:?}", made.printed) };
     assert_eq!(merger.merge(ours, theirs).unwrap(), Merged::Tree(tree.clone()));
@@ -401,7 +402,7 @@ fn random_histories_merge_as_git_merges_them() {
     command.args(["-c", AS_GIT_DOES]);
     let output = run(command);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let repository = Repository::discover(&lab.home().join("random"), &|_| None).unwrap();
+    let repository = Repository::discover(&lab.home().join("random"), &environment).unwrap();
     let merger = Merger::new(&repository, &environment).unwrap();
     let (mut clean, mut conflicts) = (0, 0);
     for line in String::from_utf8(output.stdout).unwrap().lines() {

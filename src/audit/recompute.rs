@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use thiserror::Error;
 
 use crate::crypto::sha256;
-use crate::format::git::ObjectKind;
+use crate::format::git::{self, CommitHeader, ObjectError, ObjectKind};
 use crate::repo::merge::{MergeError, Merged, Merger};
 use crate::repo::{RepoError, Repository};
 use crate::verify::Reason;
@@ -85,6 +85,9 @@ pub enum NotReproduced {
     /// The merge could not be made.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// It, or what it may have been made of, is no commit that git would write.
+    #[error(transparent)]
+    Malformed(#[from] ObjectError),
     /// A commit could not be read.
     #[error(transparent)]
     Repo(#[from] RepoError),
@@ -125,7 +128,7 @@ impl<'a> Recomputer<'a> {
     /// # Errors
     /// [`NotReproduced`]: it is not what a forge makes of `known` commits, or that cannot be told.
     pub fn recompute(&self, raw: &[u8], known: Known<'_>) -> Result<Recomputed, NotReproduced> {
-        let commit = Commit::parse(raw);
+        let commit = Commit::parse(raw)?;
         if !(1..=2).contains(&commit.parents.len()) {
             return Err(NotReproduced::Parents(commit.parents.len()));
         }
@@ -195,7 +198,7 @@ impl<'a> Recomputer<'a> {
                 self.sources.get_or_init(|| sources)
             }
         };
-        let found = sources.get(&commit.lasting()).map(Vec::as_slice).unwrap_or_default();
+        let found = sources.get(&commit.lasting).map(Vec::as_slice).unwrap_or_default();
         Ok(&found[..found.len().min(MAX_TRIED)])
     }
 
@@ -210,51 +213,39 @@ impl<'a> Recomputer<'a> {
             }
             let commit = self.commit(&id)?;
             queue.extend(commit.parents.iter().cloned());
-            sources.entry(commit.lasting()).or_default().push((id, commit));
+            sources.entry(commit.lasting).or_default().push((id, commit));
         }
         Ok(sources)
     }
 
     fn commit(&self, id: &str) -> Result<Commit, NotReproduced> {
-        let object = self.repository.raw_object(id)?;
+        let object = self.repository.raw_object_by_id(id)?;
         match object.kind {
-            ObjectKind::Commit => Ok(Commit::parse(&object.bytes)),
+            ObjectKind::Commit => Ok(Commit::parse(&object.bytes)?),
             kind => Err(RepoError::Kind { id: object.id, kind: kind.to_string() }.into()),
         }
     }
 }
 
 /// What counts of a commit here. That it is well formed is found out where its signature is judged.
-#[derive(Debug, Default)]
 struct Commit {
     tree: String,
     parents: Vec<String>,
-    /// Name, address, time and zone, with the encoding that they and the message are in.
-    author: Vec<u8>,
     message: Vec<u8>,
+    /// A digest of what a rebase leaves alone.
+    lasting: [u8; 32],
 }
 
 impl Commit {
-    fn parse(raw: &[u8]) -> Self {
+    fn parse(raw: &[u8]) -> Result<Self, ObjectError> {
+        let CommitHeader { tree, parents, .. } = git::commit_header(raw)?;
         let end = raw.windows(2).position(|pair| pair == b"\n\n").unwrap_or(raw.len());
-        let mut commit = Commit { message: raw[end..].to_vec(), ..Commit::default() };
-        for line in raw[..end].split(|byte| *byte == b'\n') {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            if let Some(tree) = line.strip_prefix(b"tree ") {
-                commit.tree = text(tree);
-            } else if let Some(parent) = line.strip_prefix(b"parent ") {
-                commit.parents.push(text(parent));
-            } else if line.starts_with(b"author ") || line.starts_with(b"encoding ") {
-                commit.author.extend_from_slice(line);
-                commit.author.push(b'\n');
-            }
-        }
-        commit
-    }
-
-    /// A digest of what a rebase leaves alone.
-    fn lasting(&self) -> [u8; 32] {
-        sha256(&[self.author.as_slice(), &self.message].concat())
+        let message = raw[end..].to_vec();
+        // Name, address, time and zone of the author, and in which encoding they and the message are.
+        let headers = raw[..end].split(|byte| *byte == b'\n');
+        let kept = headers.filter(|line| line.starts_with(b"author ") || line.starts_with(b"encoding "));
+        let lasting = sha256(&[kept.collect::<Vec<_>>().join(&b'\n'), message.clone()].concat());
+        Ok(Commit { tree, parents, message, lasting })
     }
 }
 
