@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod authority;
+pub mod ci;
 pub mod commands;
 pub mod committer;
 pub mod config_file;
