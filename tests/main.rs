@@ -14,6 +14,7 @@ mod embedded_entries;
 mod faults;
 mod forge;
 mod forge_merges;
+mod injection;
 mod judge;
 mod lab;
 mod mutation;

@@ -43,7 +43,15 @@ pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
 /// # Errors
 /// stdout does not take it.
 pub fn json_line<T: Serialize>(value: &T) -> Result<(), CliError> {
-    write(&ascii_json(value, CompactFormatter)?)
+    write(&json_bytes(value)?)
+}
+
+/// `value` as one line of JSON in ASCII, for a file.
+///
+/// # Errors
+/// It has no form in JSON.
+pub fn json_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, CliError> {
+    ascii_json(value, CompactFormatter)
 }
 
 fn ascii_json<T: Serialize>(value: &T, formatter: impl Formatter) -> Result<Vec<u8>, CliError> {

@@ -184,7 +184,7 @@ impl Outcome {
         Outcome {
             range: shown(range, TEXT_LEN_MAX),
             reference: shown(reference, TEXT_LEN_MAX),
-            policy_file: policy_file.to_owned(),
+            policy_file: shown(policy_file, TEXT_LEN_MAX),
             tally: Tally::default(),
             entries: Vec::new(),
             good_kept: 0,
