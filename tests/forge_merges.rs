@@ -170,9 +170,8 @@ fn a_resolved_conflict_is_somebodys_decision() {
 
 #[test]
 fn first_commits_and_octopuses_are_never_a_forges() {
-    let made = Made::with(
-        "forge git commit-tree -m x -p m -p t2 -p other 'm^{tree}'; forge git commit-tree -m x 'm^{tree}'",
-    );
+    let made =
+        Made::with("forge git commit-tree -m x -p m -p t2 -p other 'm^{tree}'; forge git commit-tree -m x 'm^{tree}'");
     assert!(matches!(made.recompute(&made.printed[0]), Err(NotReproduced::Parents(3))));
     assert!(matches!(made.recompute(&made.printed[1]), Err(NotReproduced::Parents(0))));
 }

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod doctor;
 pub mod init;
 pub mod instance;
+pub mod judging;
 pub mod login;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::judging::Judging;
 use crate::audit::Finding;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -12,7 +13,6 @@ use crate::cli::judgement::Bench;
 use crate::cli::lookup;
 use crate::cli::output;
 use crate::cli::report::{self, Report};
-use crate::cli::settings::Expected;
 use crate::cli::streams::Streams;
 use crate::cli::world::World;
 use crate::repo::RawObject;
@@ -25,27 +25,8 @@ pub struct Verify {
     /// What to judge: commits, or annotated tags by their names.
     #[arg(default_value = "HEAD", conflicts_with = "object")]
     revision: Vec<String>,
-    /// Expect this signer, letter by letter; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    certificate_identity: Vec<String>,
-    /// Expect a signer that this pattern matches from first letter to last; may be repeated.
-    #[arg(long, value_name = "PATTERN")]
-    certificate_identity_regexp: Vec<String>,
-    /// Expect this issuer to vouch for the signer; may be repeated.
-    #[arg(long, value_name = "URL")]
-    certificate_oidc_issuer: Vec<String>,
-    /// Expect an issuer that this pattern matches from first letter to last; may be repeated.
-    #[arg(long, value_name = "PATTERN")]
-    certificate_oidc_issuer_regexp: Vec<String>,
-    /// Believe this trusted_root.json and no other.
-    #[arg(long, value_name = "FILE")]
-    trusted_root: Option<PathBuf>,
-    /// Believe these authorities, PEM, about S/MIME signatures.
-    #[arg(long, value_name = "FILE")]
-    smime_ca_file: Option<PathBuf>,
-    /// Accept certificates that bring no proof of having been logged.
-    #[arg(long)]
-    insecure_ignore_sct: bool,
+    #[command(flatten)]
+    judging: Judging,
     /// Judge the raw commit or tag in this file, as 'git cat-file' prints it.
     #[arg(long, value_name = "FILE")]
     object: Option<PathBuf>,
@@ -57,7 +38,7 @@ pub struct Verify {
 impl Verify {
     pub(super) fn run(&self, streams: &mut Streams) -> Result<Exit, CliError> {
         let mut world = World::read(streams)?;
-        self.override_settings(&mut world);
+        self.judging.override_settings(&mut world.settings);
         let bench = Bench::new(&world)?;
         if let Some(path) = &self.object {
             let object = raw_object(input::file(path, "the object", MAX_PAYLOAD_LEN)?)?;
@@ -73,26 +54,6 @@ impl Verify {
             exit = exit.worse(judged.unwrap_or_else(|error| error.report(streams)));
         }
         Ok(exit)
-    }
-
-    fn override_settings(&self, world: &mut World) {
-        let settings = &mut world.settings;
-        let expected = Expected {
-            identities: self.certificate_identity.clone(),
-            identity_patterns: self.certificate_identity_regexp.clone(),
-            issuers: self.certificate_oidc_issuer.clone(),
-            issuer_patterns: self.certificate_oidc_issuer_regexp.clone(),
-        };
-        if !expected.is_empty() {
-            settings.expected = expected;
-        }
-        if self.trusted_root.is_some() {
-            settings.trusted_root.clone_from(&self.trusted_root);
-        }
-        if self.smime_ca_file.is_some() {
-            settings.smime_ca_file.clone_from(&self.smime_ca_file);
-        }
-        settings.insecure_ignore_sct |= self.insecure_ignore_sct;
     }
 
     fn say(&self, finding: &Finding, revision: &str, streams: &mut Streams) -> Result<Exit, CliError> {
