@@ -88,7 +88,8 @@ impl ObjectFormat {
         hasher.finish().to_hex()
     }
 
-    fn of_id(id: &[u8]) -> Option<Self> {
+    /// The format that an id in lower case hexadecimal is of, by its length.
+    pub(crate) fn of_id(id: &[u8]) -> Option<Self> {
         let hexadecimal = id.iter().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
         match id.len() {
             40 if hexadecimal => Some(ObjectFormat::Sha1),
@@ -256,7 +257,7 @@ impl Object {
 
 /// Where the signature of a tag begins: at the last line that opens one, as git looks for it (git: gpg-interface.c,
 /// parse_signed_buffer); `raw.len()` when there is none.
-fn signature_at(raw: &[u8], body_at: usize) -> usize {
+pub(super) fn signature_at(raw: &[u8], body_at: usize) -> usize {
     let mut found = raw.len();
     let mut at = body_at;
     while at < raw.len() {

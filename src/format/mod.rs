@@ -21,6 +21,8 @@ pub mod log_entry_json;
 pub mod logged_body;
 pub mod merkle;
 pub mod pem;
+pub mod push_certificate;
+pub mod ref_update;
 pub mod sct;
 pub mod time;
 pub mod timestamp;
