@@ -5,6 +5,7 @@ pub mod finding;
 pub mod history;
 pub mod object;
 pub mod range;
+pub mod receipts;
 pub mod recompute;
 
 pub use authority::{Authority, AuthorityError, Source, Terms, TrustRoot};
@@ -12,3 +13,4 @@ pub use finding::{Clock, Finding, ForeignSigner, SignedAt, Signer};
 pub use history::{History, HistoryError};
 pub use object::Judge;
 pub use range::{Judged, judge_all};
+pub use receipts::{Grounds, Receipts};
