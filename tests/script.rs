@@ -44,6 +44,7 @@ sessions! {
     foreign_fail
     hostile_identity_fail
     login
+    hook_install
     identity
     identity_expected
     identity_expected_fail

@@ -25,6 +25,18 @@ pub fn publish(path: &Path, content: &[u8]) -> io::Result<()> {
     put(builder, path, content)
 }
 
+/// Put a program into the file at `path`, to be run by everybody who may read the folder.
+///
+/// # Errors
+/// As [`write()`]; the folder must be there.
+pub fn publish_program(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    if let Some(permissions) = runnable() {
+        builder.permissions(permissions);
+    }
+    put(builder, path, content)
+}
+
 fn put(builder: tempfile::Builder<'_, '_>, path: &Path, content: &[u8]) -> io::Result<()> {
     // The error would name the temporary file, which nobody has asked for.
     let mut file = builder.tempfile_in(folder(path)).map_err(|error| io::Error::from(error.kind()))?;
@@ -41,6 +53,16 @@ fn folder(path: &Path) -> &Path {
 #[cfg(unix)]
 fn readable() -> Option<Permissions> {
     Some(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(unix)]
+fn runnable() -> Option<Permissions> {
+    Some(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn runnable() -> Option<Permissions> {
+    None
 }
 
 #[cfg(not(unix))]
@@ -71,6 +93,7 @@ mod tests {
         let mode = |name: &str| fs::metadata(directory.path().join(name)).unwrap().permissions().mode() & 0o777;
         write(&directory.path().join("own"), b"").unwrap();
         publish(&directory.path().join("public"), b"").unwrap();
-        assert_eq!((mode("own"), mode("public")), (0o600, 0o644));
+        publish_program(&directory.path().join("program"), b"").unwrap();
+        assert_eq!((mode("own"), mode("public"), mode("program")), (0o600, 0o644, 0o755));
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod doctor;
+pub mod hook;
 pub mod init;
 pub mod instance;
 pub mod judging;
@@ -47,6 +48,8 @@ pub enum Command {
     Agent(agent::AgentArgs),
     /// Look at the whole setup, and name each fault with the command that mends it.
     Doctor(doctor::Doctor),
+    /// Refuse pushes that a policy does not allow.
+    Hook(hook::HookArgs),
     /// Log in, and let the agent hold what signs.
     Login(login::Login),
     /// Make an end of a login: in the agent, in the keyring, and at the provider.
@@ -89,6 +92,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
     let outcome = match line.command {
         Command::Agent(agent) => agent.run(&mut streams),
         Command::Doctor(doctor) => doctor.run(),
+        Command::Hook(hook) => hook.run(&mut streams),
         Command::Login(login) => login.run(&mut streams),
         Command::Logout(logout) => logout.run(&mut streams),
         Command::Whoami(whoami) => whoami.run(&mut streams),

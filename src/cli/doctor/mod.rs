@@ -20,6 +20,7 @@ mod signing;
 mod token;
 
 pub use finding::{Finding, Id, Severity};
+pub use programs::Git;
 pub use report::Report;
 
 use setup::Setup;

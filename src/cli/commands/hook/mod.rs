@@ -1,0 +1,60 @@
+//! `gitseal hook`: what git calls when something is pushed, and putting it in place.
+
+mod config_hook;
+mod gate;
+mod hook_file;
+mod install;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::streams::Streams;
+
+/// Refuse pushes that a policy does not allow.
+///
+/// See gitseal-hook(1) for what is judged, and gitseal-policy(5) for the policy.
+#[derive(Debug, Args)]
+pub struct HookArgs {
+    #[command(subcommand)]
+    command: HookCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum HookCommand {
+    /// Put hooks in place, beside what is there, or take them away.
+    Install(install::Install),
+}
+
+/// A hook of git's that gitseal can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Event {
+    /// On the server: the gate.
+    PreReceive,
+    /// On a server that offers nothing better: the gate, ref by ref.
+    Update,
+    /// On the server: keeps what push certificates prove.
+    PostReceive,
+    /// In a clone: an early word.
+    PrePush,
+}
+
+impl Event {
+    /// As git calls it.
+    fn name(self) -> &'static str {
+        match self {
+            Event::PreReceive => "pre-receive",
+            Event::Update => "update",
+            Event::PostReceive => "post-receive",
+            Event::PrePush => "pre-push",
+        }
+    }
+}
+
+impl HookArgs {
+    pub(super) fn run(&self, streams: &mut Streams) -> Result<Exit, CliError> {
+        match &self.command {
+            HookCommand::Install(install) => install.run(streams),
+        }
+    }
+}
