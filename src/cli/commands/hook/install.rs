@@ -43,7 +43,7 @@ pub(super) struct Install {
 impl Install {
     pub(super) fn run(&self, streams: &mut Streams) -> Result<Exit, CliError> {
         let directory = std::env::current_dir().map_err(|e| CliError::io("find the current directory", e))?;
-        let repository = Repository::discover(&directory)?;
+        let repository = Repository::discover(&directory, &|name| std::env::var_os(name))?;
         let file = ConfigFile::local("gitseal hook install")?;
         let folder = hooks_folder(&directory)?;
         if self.uninstall {
