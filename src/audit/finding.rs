@@ -59,6 +59,15 @@ pub enum ForeignSigner {
     Pgp(String),
 }
 
+impl std::fmt::Display for ForeignSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ForeignSigner::Ssh(key) => write!(f, "the SSH key {key}"),
+            ForeignSigner::Pgp(fingerprint) => write!(f, "the OpenPGP key {fingerprint}"),
+        }
+    }
+}
+
 /// A point in time, and who says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedAt {
@@ -95,10 +104,15 @@ impl Finding {
     /// Nothing but a refusal.
     #[must_use]
     pub fn refused(object: Option<String>, kind: Option<ObjectKind>, refusal: Refusal) -> Self {
+        Finding { refusal: Some(refusal), ..Finding::empty(object, kind) }
+    }
+
+    /// Nothing is known yet but the object.
+    pub(super) fn empty(object: Option<String>, kind: Option<ObjectKind>) -> Self {
         Finding {
             object,
             kind,
-            refusal: Some(refusal),
+            refusal: None,
             signer: None,
             foreign: None,
             signed_at: None,

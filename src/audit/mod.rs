@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod finding;
+pub mod foreign;
 pub mod history;
 pub mod object;
 pub mod range;
@@ -10,6 +11,7 @@ pub mod recompute;
 
 pub use authority::{Authority, AuthorityError, Source, Terms, TrustRoot};
 pub use finding::{Clock, Finding, ForeignSigner, SignedAt, Signer};
+pub use foreign::ForeignKeys;
 pub use history::{History, HistoryError};
 pub use object::Judge;
 pub use range::{Judged, judge_all};

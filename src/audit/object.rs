@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::finding::{Clock, Finding, SignedAt, Signer};
+use super::foreign::ForeignKeys;
 use crate::entity::{Artifact, SignatureContent, SignedEntity, cms as entity_cms};
 use crate::format::cms::SignedData;
 use crate::format::git::{self, Armour, ArmourEnd, Object, ObjectFormat, ObjectKind, SecondSignature};
@@ -27,6 +28,8 @@ pub struct Judge<'a> {
     pub expected: Option<&'a ExpectedIdentities>,
     /// The certificates of the CA file for S/MIME; empty without one.
     pub smime_authorities: &'a [Certificate],
+    /// The keys of other formats that count; without them such a signature is none.
+    pub foreign: Option<&'a ForeignKeys>,
     /// Whether the repository's objects may carry a second signature.
     pub second_signature: SecondSignature,
     /// Now: only times in the future are refused by it, and S/MIME signatures that state no time are judged at it.
@@ -76,19 +79,25 @@ impl Judge<'_> {
             |reason, detail: &str| Finding::refused(Some(object.clone()), Some(kind), Refusal::new(reason, detail));
         let armour = match &parsed.signature {
             None => return refuse(Reason::NoSignature, "there is no signature"),
-            Some(Armour::Other(_)) => {
-                return refuse(Reason::OtherSignatureFormat, "the signature is an OpenPGP or SSH one");
-            }
             Some(Armour::Unknown(_)) => {
                 return refuse(Reason::ArmourMalformed, "the signature does not begin with its armour");
             }
-            Some(Armour::Cms(armour)) => armour,
+            Some(Armour::Other(_)) if self.foreign.is_none() => {
+                return refuse(Reason::OtherSignatureFormat, "the signature is an OpenPGP or SSH one");
+            }
+            Some(Armour::Cms(armour) | Armour::Other(armour)) => armour,
         };
         // A signed tag under another name passes every other check (git itself looks at neither).
         if let (Some(asked), Some(signed)) = (tag_name, &parsed.tag_name)
             && asked != signed
         {
             return refuse(Reason::TagNameMismatch, &format!("the tag {asked:?} was signed as {signed:?}"));
+        }
+        if let (Some(Armour::Other(_)), Some(foreign)) = (&parsed.signature, self.foreign) {
+            return match foreign.check(armour, &parsed.payload) {
+                Ok(signer) => Finding { foreign: Some(signer), ..Finding::empty(Some(object), Some(kind)) },
+                Err(Refusal { reason, detail }) => refuse(reason, &detail),
+            };
         }
         let assembled = git::assemble(kind, parsed.format, &parsed.payload, armour);
         let logged_names = assembled.map(|raw| logged_names(kind, parsed.format, &raw)).unwrap_or_default();

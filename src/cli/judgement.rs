@@ -107,6 +107,7 @@ impl Bench {
             requirements: self.requirements,
             expected: self.expected.as_ref(),
             smime_authorities: &self.smime_authorities,
+            foreign: None,
             second_signature,
             now: world.now,
         }

@@ -27,6 +27,7 @@ pub mod sct;
 pub mod time;
 pub mod timestamp;
 pub mod timestamp_token;
+pub mod ssh_signature;
 pub mod tle;
 pub mod tuf;
 pub mod x509;

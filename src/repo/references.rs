@@ -1,6 +1,6 @@
 //! References by their full names, and what they name.
 
-use gix::refs::TargetRef;
+use gix::refs::{Target, TargetRef};
 
 use super::{RepoError, Repository, fallback};
 
@@ -24,18 +24,39 @@ impl Repository {
         for reference in all {
             let reference = reference.map_err(|error| unreadable(error.to_string()))?;
             let name = reference.name().as_bstr().to_string();
-            let mut target = reference.inner.target;
-            for _ in 0..MAX_SYMBOLIC {
-                let TargetRef::Symbolic(next) = target.to_ref() else { break };
-                let found = self.inner.try_find_reference(next).map_err(|error| unreadable(error.to_string()))?;
-                let Some(found) = found else { break };
-                target = found.inner.target;
-            }
-            if let Some(id) = target.try_id() {
-                references.push((name, id.to_string()));
+            if let Some(id) = self.target(reference.inner.target)? {
+                references.push((name, id));
             }
         }
         Ok(references)
+    }
+
+    /// Where a reference leads, through those that it names; `None` when it leads nowhere.
+    fn target(&self, mut target: Target) -> Result<Option<String>, RepoError> {
+        for _ in 0..MAX_SYMBOLIC {
+            let TargetRef::Symbolic(next) = target.to_ref() else { break };
+            let found = self.inner.try_find_reference(next);
+            let Some(found) = found.map_err(|error| RepoError::References(error.to_string()))? else { break };
+            target = found.inner.target;
+        }
+        Ok(target.try_id().map(|id| id.to_string()))
+    }
+
+    /// The object that the reference with this full name names, not peeled.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn reference(&self, full_name: &str) -> Result<Option<String>, RepoError> {
+        if self.uses_reftable() {
+            let listed = fallback::for_each_ref(self.git_dir(), full_name)?;
+            return Ok(listed.into_iter().find(|(name, _)| name == full_name).map(|(_, id)| id));
+        }
+        let unreadable = |cause: String| RepoError::References(cause);
+        // gix, like git, would look in several places for a name that is not full.
+        let name: gix::refs::FullName = full_name.try_into().map_err(|_| unreadable(format!("{full_name:?} is none")))?;
+        let found = self.inner.try_find_reference(name.as_ref()).map_err(|error| unreadable(error.to_string()))?;
+        let Some(found) = found.filter(|found| found.name() == name.as_ref()) else { return Ok(None) };
+        self.target(found.inner.target)
     }
 
     /// The full name of the branch that `HEAD` is on, whether it has a commit or not; `None` when `HEAD` is detached.

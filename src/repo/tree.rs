@@ -36,6 +36,20 @@ impl Repository {
         }
     }
 
+    /// The bytes of the blob with this full name.
+    ///
+    /// # Errors
+    /// It is missing, or no blob.
+    pub fn blob(&self, id: &str) -> Result<Vec<u8>, RepoError> {
+        let mut bytes = Vec::new();
+        match self.read(&self.id(id)?, &mut bytes)? {
+            Kind::Blob => Ok(bytes),
+            other => {
+                Err(RepoError::Malformed { id: id.to_owned(), cause: format!("it is a {other}, where a blob should be") })
+            }
+        }
+    }
+
     /// The name of whatever stands at `path` below the tree `tree`.
     ///
     /// # Errors

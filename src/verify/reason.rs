@@ -185,8 +185,10 @@ reasons! {
     SigningTimeUnproven = "signing-time-unproven", Bad, Some("a log or a timestamp authority proves the time; sign through an instance that has one");
     /// the policy lists no key of this format
     FormatNotListed = "format-not-listed", Bad, Some("list an SSH key or an OpenPGP fingerprint for the principal, or sign keyless");
-    /// the program that judges this format said no, or could not be asked
+    /// the program that judges this format said no
     ForeignSignatureInvalid = "foreign-signature-invalid", Bad, None;
+    /// the program that judges this format could not be asked
+    ForeignProgramFailed = "foreign-program-failed", Undecided, Some("SSH signatures need ssh-keygen of OpenSSH 8.2 or later, OpenPGP ones need gpg and the keys in gitseal.pgpKeyring");
     /// a log entry, a stamp or a push certificate that the rule demands is not there
     EvidenceMissing = "evidence-missing", Bad, None;
     /// the forge's merge is not what merging its parents gives
