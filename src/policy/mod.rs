@@ -3,6 +3,7 @@
 //! Policy cannot be asked about the unverified: it takes identities out of [`Verified`](crate::verify::Verified) and
 //! of S/MIME chains that hold, and nothing else.
 
+pub mod changes;
 pub mod compare;
 pub mod decide;
 pub mod decision;
