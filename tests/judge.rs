@@ -49,6 +49,7 @@ impl Judge {
             requirements: self.requirements,
             expected: None,
             smime_authorities: &[],
+            foreign: None,
             second_signature: SecondSignature::Refused,
             now: self.now,
         };

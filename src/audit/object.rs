@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::finding::{Clock, Finding, SignedAt, Signer};
 use super::foreign::ForeignKeys;
+use crate::crypto::digest::{hex, sha256};
 use crate::entity::{Artifact, SignatureContent, SignedEntity, cms as entity_cms};
 use crate::format::cms::SignedData;
 use crate::format::git::{self, Armour, ArmourEnd, Object, ObjectFormat, ObjectKind, SecondSignature};
@@ -61,6 +62,21 @@ impl Judge<'_> {
             Some(_) => finding,
             None => Finding { object: Some(object.id.clone()), ..finding },
         }
+    }
+
+    /// A digest of everything that a verdict on signatures depends on here, this program included: what it says of a
+    /// receipt's grounds is that another judge's verdicts are not this one's.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let authorities: Vec<String> = self.smime_authorities.iter().map(|one| hex(&sha256(one.der()))).collect();
+        let text = format!(
+            "{} {} {:?} {authorities:?} {:?}",
+            env!("CARGO_PKG_VERSION"),
+            hex(&self.verifier.root().digest()),
+            self.requirements,
+            self.second_signature,
+        );
+        sha256(text.as_bytes())
     }
 
     /// Judge a raw object. `tag_name` is the name by which a tag was asked for; `elsewhere` are entries that are not

@@ -3,10 +3,13 @@
 //! Read from JSON once. An entry whose key is of a kind that this program cannot check is left out: nothing can be
 //! verified by it, and a root may run ahead of its readers. Everything else that is not as it should be is an error.
 
+use std::fmt::Write as _;
+
 use base64ct::{Base64, Encoding as _};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::crypto::digest::{hex, sha256};
 use crate::crypto::{KeyError, PublicKey};
 use crate::format::checkpoint;
 use crate::format::log_entry::LogId;
@@ -122,6 +125,25 @@ impl TrustedRoot {
             certificate_authorities: authorities(document.certificate_authorities)?,
             timestamp_authorities: authorities(document.timestamp_authorities)?,
         })
+    }
+
+    /// A digest of everything in it that a verdict depends on.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut text = String::new();
+        for (kind, keys) in [("log", &self.logs), ("ct log", &self.ct_logs)] {
+            for LogKey { base_url, operator, id, key, valid_for, .. } in keys {
+                let key = hex(&key.spki_sha256());
+                let _ = writeln!(text, "{kind} {base_url:?} {operator:?} {} {key} {valid_for:?}", hex(id));
+            }
+        }
+        for (kind, authorities) in [("ca", &self.certificate_authorities), ("tsa", &self.timestamp_authorities)] {
+            for Authority { operator, chain, valid_for, .. } in authorities {
+                let chain: Vec<String> = chain.iter().map(|one| hex(&sha256(one.der()))).collect();
+                let _ = writeln!(text, "{kind} {operator:?} {chain:?} {valid_for:?}");
+            }
+        }
+        sha256(text.as_bytes())
     }
 
     /// The transparency log of that id.
