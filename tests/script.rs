@@ -63,6 +63,7 @@ sessions! {
     online
     operators
     operators_fail
+    policy_commit
     protocol
     push
     push_fail

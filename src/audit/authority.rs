@@ -29,7 +29,7 @@ use crate::format::git::{CommitHeader, commit_header};
 use crate::policy::decide::{self, Facts, Proof, SignedBy};
 use crate::policy::file::PolicyFileError;
 use crate::policy::rules::{Exception, Rule};
-use crate::policy::{Allowed, Decision, Denial, Policy, RuleRef};
+use crate::policy::{Allowed, Decision, Denial, Policy, Right, RuleRef};
 use crate::repo::merge::MergeError;
 use crate::repo::{RepoError, Repository};
 use crate::verify::{Reason, Refusal};
@@ -309,9 +309,11 @@ impl<'a> Authority<'a> {
         self.root.as_ref().map(|root| &root.policy)
     }
 
-    /// Hold what comes on an older policy against this one as well.
+    /// Hold what comes on an older policy against this one as well. Of several the newest counts.
     pub fn set_current(&mut self, policy: Arc<Policy>) {
-        self.terms.current = Some(policy);
+        if self.terms.current.as_ref().is_none_or(|current| current.version < policy.version) {
+            self.terms.current = Some(policy);
+        }
     }
 
     /// Whether `commit` and everything before it is known to be allowed: by this judgement or by a receipt.
@@ -362,6 +364,58 @@ impl<'a> Authority<'a> {
         };
         self.legacies.insert(id.clone(), legacy);
         self.settle(&mut finding, &id, verdict);
+        Ok(finding)
+    }
+
+    /// The decision about a commit by itself, of which nobody asks what leads to it: where that has not passed, neither
+    /// has this.
+    ///
+    /// # Errors
+    /// An object that is needed cannot be read.
+    pub fn decide_alone(&mut self, judged: Judged) -> Result<Finding, AuthorityError> {
+        let id = judged.id.clone();
+        let mut finding = self.decide(judged)?;
+        if matches!(finding.decision, Some(Decision::Allowed(_))) && !self.is_sound(&id) && !self.is_root(&id) {
+            let Some(Decision::Allowed(allowed)) = finding.decision.take() else { return Ok(finding) };
+            let denial = Denial {
+                reason: Reason::ParentNotAuthenticated,
+                found: "what leads to it has not passed".to_owned(),
+                rule: Some(allowed.rule),
+                who_may: Vec::new(),
+                mend: format!("gitseal verify {id} tells which commits those are"),
+            };
+            self.settle(&mut finding, &id, Err(denial));
+        }
+        Ok(finding)
+    }
+
+    /// Give a finding about a signed tag of a commit that was judged its decision, by the policy at that commit.
+    ///
+    /// # Errors
+    /// An object that is needed cannot be read.
+    pub fn decide_tag(&mut self, mut finding: Finding, name: &str, target: &str) -> Result<Finding, AuthorityError> {
+        let (policy, sound) = self.after(target)?;
+        let Some(rule) = policy.rule_for(&format!("refs/tags/{name}")) else {
+            finding.decision = finding.refusal.is_none().then_some(Decision::NotProtected);
+            return Ok(finding);
+        };
+        let denied = |reason, found: String| Denial {
+            reason,
+            found,
+            rule: Some(place(&policy, rule)),
+            who_may: decide::holders(&policy, rule, Right::Tag),
+            mend: "git tag -d NAME, then git tag -s NAME by one who may".to_owned(),
+        };
+        let verdict = match (&finding.refusal, proof_of(&finding)) {
+            (Some(refusal), _) => Err(denied(refusal.reason, refusal.detail.clone())),
+            (None, None) => Err(denied(Reason::NoSignature, "there is no signature".to_owned())),
+            (None, Some(_)) if !sound => {
+                let found = "what leads to the commit that it names has not passed".to_owned();
+                Err(denied(Reason::ParentNotAuthenticated, found))
+            }
+            (None, Some(proof)) => decide::act(&policy, rule, Right::Tag, &proof),
+        };
+        self.settle(&mut finding, "", verdict.map(Some));
         Ok(finding)
     }
 
@@ -652,6 +706,31 @@ impl<'a> Authority<'a> {
 
 /// No commit changes more paths than this and is still looked at path by path; more is refused.
 const MAX_PATHS: usize = 100_000;
+
+/// The policies whose keys may count for a history that ends in `tips`: where authority begins, and at each tip, if it
+/// parses there. A key that is in none of them, and was in one between, is nobody's: list it with its owner's retirement
+/// instead of taking it out.
+///
+/// # Errors
+/// There is no authority to begin with.
+pub fn policies<'t>(
+    repository: &Repository,
+    source: &Source,
+    tips: impl IntoIterator<Item = &'t String>,
+) -> Result<Vec<Arc<Policy>>, AuthorityError> {
+    let (root, path) = match source {
+        Source::Fixed(policy) => return Ok(vec![policy.clone()]),
+        Source::Tree { root, path } => (root, path),
+    };
+    let mut policies = vec![Arc::new(root_policy(repository, root, path)?)];
+    for tip in tips {
+        let own = repository.blob_at(&header_of(repository, tip)?.tree, path)?;
+        if let Some(Ok(policy)) = own.map(|(_, bytes)| Policy::parse(&bytes)) {
+            policies.push(Arc::new(policy));
+        }
+    }
+    Ok(policies)
+}
 
 /// The head of a commit.
 fn header_of(repository: &Repository, id: &str) -> Result<CommitHeader, RepoError> {

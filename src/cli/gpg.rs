@@ -5,16 +5,19 @@
 
 use std::ffi::OsString;
 
+use super::authority;
 use super::commands;
 use super::commands::version;
 use super::error::CliError;
 use super::exit::Exit;
 use super::gpg_arguments::{self, Encoding, GpgRequest, Input, StatusFd};
+use super::history;
 use super::input::{self, MAX_PAYLOAD_LEN, MAX_SIGNATURE_LEN};
 use super::judgement::Bench;
 use super::lookup;
 use super::output;
 use super::report;
+use super::settings::Expected;
 use super::signing;
 use super::status::{Signer, StatusLines};
 use super::streams::Streams;
@@ -88,6 +91,16 @@ fn verify(signature: &Input, payload: &Input, status: StatusFd) -> Exit {
 fn judge(signature: &Input, payload: &Input, streams: &mut Streams) -> Result<Finding, CliError> {
     let payload = input::read(payload, "the payload", MAX_PAYLOAD_LEN)?;
     let signature = input::read(signature, "the signature", MAX_SIGNATURE_LEN)?;
-    let world = World::read(streams)?;
-    Ok(lookup::detached(&Bench::new(&world)?, &world, &signature, &payload, streams))
+    let mut world = World::read(streams)?;
+    let source = authority::source(&world.settings.policy, world.repository.as_ref())?;
+    if source.is_some() {
+        // Where there is a policy it alone says who may sign.
+        world.settings.expected = Expected::default();
+    }
+    let bench = Bench::new(&world)?;
+    let finding = lookup::detached(&bench, &world, &signature, &payload, streams);
+    match source {
+        Some(source) => history::decide_one(&world, &bench, &source, finding, &payload),
+        None => Ok(finding),
+    }
 }

@@ -5,6 +5,7 @@ use super::instance::{self, Choice, ChosenRoot};
 use super::pins::Pins;
 use super::settings::{Expected, Settings};
 use super::world::World;
+use crate::audit::foreign::ForeignKeys;
 use crate::audit::{Finding, Judge};
 use crate::format::git::SecondSignature;
 use crate::format::log_entry::LogEntry;
@@ -81,11 +82,7 @@ impl Bench {
     /// Judge an object with candidates for the log entry that it does not bring.
     #[must_use]
     pub fn object_with(&self, world: &World, object: &RawObject, elsewhere: &[LogEntry]) -> Finding {
-        let second = match &world.repository {
-            Some(repository) if repository.has_second_hash() => SecondSignature::Allowed,
-            _ => SecondSignature::Refused,
-        };
-        self.judge(world, second).stored(object, elsewhere)
+        self.judge(world, second_signature(world)).stored(object, elsewhere)
     }
 
     /// The finding with what is kept for an object whose signature lacks its log entry. Evidence only: it is judged
@@ -101,6 +98,19 @@ impl Bench {
         }
     }
 
+    /// The certificates of the CA file for S/MIME.
+    #[must_use]
+    pub fn smime_authorities(&self) -> &[Certificate] {
+        &self.smime_authorities
+    }
+
+    /// A judge of signatures whose makers a policy will judge: nobody is expected, and the policy's keys count.
+    #[must_use]
+    pub fn for_policy<'b>(&'b self, world: &World, authorities: &'b [Certificate], keys: &'b ForeignKeys) -> Judge<'b> {
+        let judge = self.judge(world, second_signature(world));
+        Judge { expected: None, smime_authorities: authorities, foreign: Some(keys), ..judge }
+    }
+
     fn judge(&self, world: &World, second_signature: SecondSignature) -> Judge<'_> {
         Judge {
             verifier: &self.verifier,
@@ -111,6 +121,13 @@ impl Bench {
             second_signature,
             now: world.now,
         }
+    }
+}
+
+fn second_signature(world: &World) -> SecondSignature {
+    match &world.repository {
+        Some(repository) if repository.has_second_hash() => SecondSignature::Allowed,
+        _ => SecondSignature::Refused,
     }
 }
 

@@ -16,6 +16,7 @@ pub mod error;
 pub mod exit;
 pub mod gpg;
 pub mod gpg_arguments;
+pub mod history;
 pub mod input;
 pub mod instance;
 pub mod judgement;

@@ -28,9 +28,9 @@ pub fn status_lines(finding: &Finding) -> StatusLines {
 }
 
 fn trust(finding: &Finding) -> Trust {
-    match finding.expectation {
-        Expectation::Met => Trust::Fully,
-        Expectation::NotConfigured | Expectation::Missed => Trust::Undefined,
+    match (&finding.decision, finding.expectation) {
+        (Some(Decision::Allowed(_)), _) | (None, Expectation::Met) => Trust::Fully,
+        (None, Expectation::NotConfigured | Expectation::Missed) | (Some(_), _) => Trust::Undefined,
     }
 }
 
@@ -50,6 +50,9 @@ pub fn story(finding: &Finding, streams: &mut Streams) {
         _ => {
             let Some(refusal) = &finding.refusal else { return };
             streams.error(&format!("{} signature: {} ({})", finding.verdict(), refusal.detail, refusal.reason.code()));
+            for line in denial(finding) {
+                streams.note(&line);
+            }
         }
     }
     hints(finding, streams);
@@ -63,7 +66,10 @@ const EXPECT_HINT: &str = "git config --global --add gitseal.certificateIdentity
 pub fn hints(finding: &Finding, streams: &mut Streams) {
     if let Some(hint) = finding.reason().and_then(Reason::hint) {
         streams.hint(hint);
-    } else if finding.verdict() == Verdict::Good && finding.expectation == Expectation::NotConfigured {
+    } else if finding.decision.is_none()
+        && finding.verdict() == Verdict::Good
+        && finding.expectation == Expectation::NotConfigured
+    {
         streams.warning("nobody has said who should have signed this, so anybody could have");
         streams.hint(EXPECT_HINT);
     }
@@ -80,6 +86,13 @@ fn good_story(finding: &Finding) -> Vec<String> {
     }
     for logged in &finding.logged {
         lines.push(format!("  logged as entry {} of {}", logged.log_index, logged.log_url));
+    }
+    match &finding.decision {
+        Some(Decision::Allowed(Allowed { principal, rule })) => {
+            lines.push(format!("  allowed as {principal} by rule {}, policy version {}", rule.name, rule.version));
+        }
+        Some(Decision::NotProtected) => lines.push("  no rule of the policy is about it".to_owned()),
+        _ => {}
     }
     if !finding.has_sct && !finding.logged.is_empty() {
         lines.push("  its certificate brings no proof of having been logged (insecureIgnoreSct)".to_owned());

@@ -107,8 +107,7 @@ mod tests {
 
     fn armoured(blob: &[u8], width: usize) -> String {
         let body = Base64::encode_string(blob);
-        let lines: Vec<&str> =
-            (0..body.len()).step_by(width).map(|at| &body[at..body.len().min(at + width)]).collect();
+        let lines: Vec<&str> = (0..body.len()).step_by(width).map(|at| &body[at..body.len().min(at + width)]).collect();
         format!("-----BEGIN SSH SIGNATURE-----\n{}\n-----END SSH SIGNATURE-----\n", lines.join("\n"))
     }
 
@@ -149,7 +148,8 @@ mod tests {
         trailing.push(0);
         let cut = blob("ssh-ed25519", "git");
         let version = blob("ssh-ed25519", "git").iter().enumerate().map(|(at, b)| b + u8::from(at == 9)).collect();
-        for bytes in [trailing, cut[..cut.len() - 1].to_vec(), version, blob("ssh\nx", "git"), blob("", "git"), vec![]] {
+        for bytes in [trailing, cut[..cut.len() - 1].to_vec(), version, blob("ssh\nx", "git"), blob("", "git"), vec![]]
+        {
             let refused = SshSignature::parse(armoured(&bytes, 70).as_bytes());
             assert!(refused.is_err(), "{refused:?}");
         }

@@ -53,7 +53,8 @@ impl Repository {
         }
         let unreadable = |cause: String| RepoError::References(cause);
         // gix, like git, would look in several places for a name that is not full.
-        let name: gix::refs::FullName = full_name.try_into().map_err(|_| unreadable(format!("{full_name:?} is none")))?;
+        let name: gix::refs::FullName =
+            full_name.try_into().map_err(|_| unreadable(format!("{full_name:?} is none")))?;
         let found = self.inner.try_find_reference(name.as_ref()).map_err(|error| unreadable(error.to_string()))?;
         let Some(found) = found.filter(|found| found.name() == name.as_ref()) else { return Ok(None) };
         self.target(found.inner.target)

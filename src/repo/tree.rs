@@ -44,9 +44,10 @@ impl Repository {
         let mut bytes = Vec::new();
         match self.read(&self.id(id)?, &mut bytes)? {
             Kind::Blob => Ok(bytes),
-            other => {
-                Err(RepoError::Malformed { id: id.to_owned(), cause: format!("it is a {other}, where a blob should be") })
-            }
+            other => Err(RepoError::Malformed {
+                id: id.to_owned(),
+                cause: format!("it is a {other}, where a blob should be"),
+            }),
         }
     }
 
