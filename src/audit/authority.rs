@@ -93,17 +93,13 @@ pub enum Source {
     },
 }
 
-/// A push certificate, as far as it counts for commits.
-#[derive(Debug, Clone, Copy)]
-pub struct PushProof<'a> {
-    /// Who made it.
-    pub proof: Proof<'a>,
-}
-
 /// Makes what can make a forge's commits again, where a policy asks for it.
 pub type Recompute<'a> = &'a dyn Fn() -> Result<Recomputer<'a>, MergeError>;
 /// Whether a commit is known to have been authenticated before.
 pub type Known<'a> = &'a dyn Fn(&str) -> bool;
+
+/// What is proven about whoever pushed a commit, where a push certificate covers it.
+pub type Pushed<'a> = &'a dyn Fn(&str) -> Option<Proof<'a>>;
 
 /// What a history is held against.
 pub struct Terms<'a> {
@@ -111,11 +107,13 @@ pub struct Terms<'a> {
     pub source: Source,
     /// The full name of the ref that the history is for.
     pub reference: String,
-    /// The policy of the branch as it stands: a commit on an older one must pass this one too, and whom it has retired or
-    /// found compromised is so for all.
+    /// The policy of the branch as it stands: a new commit on an older one must pass this one too, and whom it has
+    /// retired or found compromised is so for all.
     pub current: Option<Arc<Policy>>,
-    /// The push that brings the commits, if it is signed.
-    pub push: Option<PushProof<'a>>,
+    /// Whether a commit is new to where it goes. What is not was let in by the policies of its time.
+    pub is_new: Known<'a>,
+    /// Push certificates.
+    pub pushed: Pushed<'a>,
     /// Receipts.
     pub known: Known<'a>,
     /// How to hold a forge to what it merged, and a merge to what merging gives by itself.
@@ -359,6 +357,8 @@ impl<'a> Authority<'a> {
         };
         let excepted = verdict.is_err() && self.exception(&id).is_some();
         let legacy = match own {
+            // Nothing is asked of who writes to a ref that no rule names, and so they write no policy.
+            Some(_) if verdict == Ok(None) && self.is_tree() => Legacy { sound, ..governing },
             Some(policy) => Legacy { policy, folder, sound },
             None => Legacy { sound: sound && excepted, ..governing },
         };
@@ -482,7 +482,8 @@ impl<'a> Authority<'a> {
         folder: Option<&str>,
     ) -> Result<Result<(Option<Allowed>, Option<Arc<Policy>>), Denial>, AuthorityError> {
         let policy = governing.policy.clone();
-        let current = self.terms.current.clone().filter(|current| current.version > policy.version);
+        let stands = |current: &Arc<Policy>| current.version > policy.version && (self.terms.is_new)(id);
+        let current = self.terms.current.clone().filter(stands);
         let changes_policy = self.is_tree() && folder != governing.folder.as_deref();
         let reference = self.terms.reference.clone();
         let rules: Vec<(Arc<Policy>, Rule)> = std::iter::once(&policy)
@@ -499,12 +500,14 @@ impl<'a> Authority<'a> {
             committed,
             changes_policy,
             paths: &paths,
-            pushed_signed: self.terms.push.is_some(),
+            pushed_signed: false,
             reproduced: false,
         };
         let mut allowed = None;
         for (policy, rule) in &rules {
-            let proof = match self.proof(finding, rule) {
+            let pushed = (self.terms.pushed)(id);
+            facts.pushed_signed = pushed.is_some_and(|proof| decide::act(policy, rule, Right::Push, &proof).is_ok());
+            let proof = match proof(finding, rule, pushed) {
                 Ok(proof) => proof,
                 Err(refusal) => {
                     return Ok(Err(decide::unsigned(policy, rule, &facts, refusal.reason, &refusal.detail)));
@@ -597,21 +600,6 @@ impl<'a> Authority<'a> {
 
     fn is_tree(&self) -> bool {
         matches!(self.terms.source, Source::Tree { .. })
-    }
-
-    /// What is proven about who stands behind a commit: its own signature, or the push that brings it.
-    fn proof<'b>(&self, finding: &'b Finding, rule: &Rule) -> Result<Proof<'b>, Refusal>
-    where
-        'a: 'b,
-    {
-        match (&finding.refusal, proof_of(finding)) {
-            (None, Some(proof)) => Ok(proof),
-            (Some(refusal), _) => match self.terms.push {
-                Some(push) if rule.covered_by_push && refusal.reason == Reason::NoSignature => Ok(push.proof),
-                _ => Err(refusal.clone()),
-            },
-            (None, None) => Err(Refusal::new(Reason::NoSignature, "there is no signature")),
-        }
     }
 
     /// What the parents leave; one that was not judged lies before everything that is claimed.
@@ -753,6 +741,16 @@ pub fn root_policy(repository: &Repository, root: &TrustRoot, path: &str) -> Res
     }
     let malformed = |cause| AuthorityError::Policy { commit: root.commit.clone(), path: path.to_owned(), cause };
     Policy::parse(&bytes).map_err(malformed)
+}
+
+/// What is proven about who stands behind a commit: its own signature, or the push that brought it.
+fn proof<'b>(finding: &'b Finding, rule: &Rule, pushed: Option<Proof<'b>>) -> Result<Proof<'b>, Refusal> {
+    match (&finding.refusal, proof_of(finding), pushed) {
+        (None, Some(proof), _) => Ok(proof),
+        (Some(refusal), _, Some(push)) if rule.covered_by_push && refusal.reason == Reason::NoSignature => Ok(push),
+        (Some(refusal), ..) => Err(refusal.clone()),
+        (None, None, _) => Err(Refusal::new(Reason::NoSignature, "there is no signature")),
+    }
 }
 
 /// What is proven about who signed; `None` when nothing is.
