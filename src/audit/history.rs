@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 
-use super::authority::{Authority, AuthorityError, Source, Terms};
+use super::authority::{Authority, AuthorityError, Terms};
 use super::finding::Finding;
 use super::object::Judge;
 use super::range::judge_all;
+use super::trust_root::Source;
 use crate::policy::rules::{Judged, Rule};
 use crate::repo::{RepoError, Repository, Selection};
 

@@ -8,11 +8,13 @@ pub mod object;
 pub mod range;
 pub mod receipts;
 pub mod recompute;
+pub mod trust_root;
 
-pub use authority::{Authority, AuthorityError, Source, Terms, TrustRoot};
+pub use authority::{Authority, AuthorityError, Terms};
 pub use finding::{Clock, Finding, ForeignSigner, SignedAt, Signer};
 pub use foreign::ForeignKeys;
 pub use history::{History, HistoryError};
 pub use object::Judge;
 pub use range::{Judged, judge_all};
 pub use receipts::{Grounds, Receipts};
+pub use trust_root::{Source, TrustRoot};

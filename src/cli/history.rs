@@ -8,7 +8,7 @@ use super::judgement::Bench;
 use super::world::World;
 use crate::audit::foreign::ForeignKeys;
 use crate::audit::recompute::{Head, Recomputer};
-use crate::audit::{Finding, History, HistoryError, Judged, Source, Terms, authority};
+use crate::audit::{Finding, History, HistoryError, Judged, Source, Terms, trust_root};
 use crate::format::git::{ObjectError, ObjectKind, commit_header, tag_header};
 use crate::format::x509::Certificate;
 use crate::policy::{Policy, PrincipalKey};
@@ -45,7 +45,7 @@ pub fn judge(
 ) -> Result<(), CliError> {
     let Question { source, reference, bases, tips } = question;
     let repository = world.repository()?;
-    let keys = Keys::of(&authority::policies(repository, source, bases.iter().chain(tips))?, world, bench);
+    let keys = Keys::of(&trust_root::policies(repository, source, bases.iter().chain(tips))?, world, bench);
     let judge = bench.for_policy(world, &keys.authorities, &keys.foreign);
     let recompute = || recomputer(repository);
     for tip in tips {
@@ -53,7 +53,8 @@ pub fn judge(
             source: source.clone(),
             reference: reference.to_owned(),
             current: None,
-            push: None,
+            is_new: &|_| true,
+            pushed: &|_| None,
             known: &|_| false,
             recompute: &recompute,
             now: world.now,
@@ -92,7 +93,7 @@ pub fn decide_one(
         ObjectKind::Tag => (vec![tag_header(payload).map_err(malformed)?.target], None),
     };
     let reference = super::authority::policy_reference(world)?;
-    let policies = authority::policies(repository, source, &before)?;
+    let policies = trust_root::policies(repository, source, &before)?;
     let keys = Keys::of(&policies, world, bench);
     let judge = bench.for_policy(world, &keys.authorities, &keys.foreign);
     let recompute = || recomputer(repository);
@@ -100,7 +101,8 @@ pub fn decide_one(
         source: source.clone(),
         reference,
         current: None,
-        push: None,
+        is_new: &|_| true,
+        pushed: &|_| None,
         known: &|_| false,
         recompute: &recompute,
         now: world.now,
