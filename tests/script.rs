@@ -33,6 +33,12 @@ macro_rules! sessions {
 sessions! {
     agent
     agent_fail
+    ci
+    ci_fail
+    ci_github
+    ci_github_fail
+    ci_platforms
+    ci_platforms_fail
     commit
     commit_fail
     doctor

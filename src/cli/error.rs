@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::ci::OccasionError;
 use super::disclosure::DisclosureError;
 use super::exit::Exit;
 use super::gpg_arguments::ArgumentError;
@@ -140,6 +141,9 @@ pub enum CliError {
     /// The agent, or what it says.
     #[error(transparent)]
     Agent(#[from] ClientError),
+    /// What a CI job is about.
+    #[error(transparent)]
+    Occasion(#[from] OccasionError),
     /// The agent's process.
     #[error("the agent does not start: {0}")]
     AgentStart(String),
@@ -232,6 +236,7 @@ impl CliError {
             CliError::AgentStart(_) => Some(
                 "'gitseal agent start --foreground' shows more; gitseal.agent=off signs without an agent".into(),
             ),
+            CliError::Occasion(error) => Some(error.hint()),
             CliError::Cache(_) => Some("'gitseal trust update' fetches it anew; without a network, 'gitseal trust import' takes a file".into()),
             CliError::Update(error) => Some(error.hint().to_owned()),
             CliError::Disclosure(error) => Some(error.hint()),
@@ -257,6 +262,7 @@ impl CliError {
             CliError::Agent(_) | CliError::AgentStart(_) | CliError::Remember(_) => Exit::Undecided,
             CliError::Ambient(AmbientError::Missing { .. } | AmbientError::Variable { .. }) => Exit::Usage,
             CliError::Ambient(_) => Exit::Bad,
+            CliError::Occasion(error) if error.is_undecided() => Exit::Undecided,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
             CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
             CliError::Io { .. } | CliError::Terminal(_) | CliError::Git { .. } | CliError::OutputClosed => {

@@ -69,7 +69,7 @@ impl Bench {
     /// Judge a signature over a payload with candidates for the log entry that it does not bring.
     #[must_use]
     pub fn detached_with(&self, world: &World, armour: &[u8], payload: &[u8], elsewhere: &[LogEntry]) -> Finding {
-        self.judge(world, SecondSignature::Refused).detached(armour, payload, elsewhere)
+        Judge { second_signature: SecondSignature::Refused, ..self.judge(world) }.detached(armour, payload, elsewhere)
     }
 
     /// Judge an object of a repository, with a kept log entry if it brings none.
@@ -82,22 +82,6 @@ impl Bench {
     /// Judge an object with candidates for the log entry that it does not bring.
     #[must_use]
     pub fn object_with(&self, world: &World, object: &RawObject, elsewhere: &[LogEntry]) -> Finding {
-        self.judge(world, second_signature(world)).stored(object, elsewhere)
-    }
-
-    /// The finding with what is kept for an object whose signature lacks its log entry. Evidence only: it is judged
-    /// again. Where more logs are demanded than were when it was kept, it is as good as none: the logs may have more.
-    fn with_kept(&self, finding: Finding, judge: impl Fn(&[LogEntry]) -> Finding) -> Finding {
-        let kept = match (finding.reason(), &self.pins, &finding.object) {
-            (Some(Reason::LogEntryMissing), Some(pins), Some(object)) => pins.read(object),
-            _ => None,
-        };
-        match kept.map(|entries| judge(&entries)) {
-            Some(judged) if judged.reason() != Some(Reason::LogThresholdMissed) => judged,
-            _ => finding,
-        }
-    }
-
     /// The certificates of the CA file for S/MIME.
     #[must_use]
     pub fn smime_authorities(&self) -> &[Certificate] {
@@ -107,11 +91,20 @@ impl Bench {
     /// A judge of signatures whose makers a policy will judge: nobody is expected, and the policy's keys count.
     #[must_use]
     pub fn for_policy<'b>(&'b self, world: &World, authorities: &'b [Certificate], keys: &'b ForeignKeys) -> Judge<'b> {
-        let judge = self.judge(world, second_signature(world));
-        Judge { expected: None, smime_authorities: authorities, foreign: Some(keys), ..judge }
+        Judge { expected: None, smime_authorities: authorities, foreign: Some(keys), ..self.judge(world) }
     }
 
-    fn judge(&self, world: &World, second_signature: SecondSignature) -> Judge<'_> {
+    /// The judge of objects of the repository of `world`.
+    #[must_use]
+    pub fn judge(&self, world: &World) -> Judge<'_> {
+        let second_signature = match &world.repository {
+            Some(repository) if repository.has_second_hash() => SecondSignature::Allowed,
+            _ => SecondSignature::Refused,
+        };
+        self.judge_with(world, second_signature)
+    }
+
+    fn judge_with(&self, world: &World, second_signature: SecondSignature) -> Judge<'_> {
         Judge {
             verifier: &self.verifier,
             requirements: self.requirements,
@@ -121,13 +114,6 @@ impl Bench {
             second_signature,
             now: world.now,
         }
-    }
-}
-
-fn second_signature(world: &World) -> SecondSignature {
-    match &world.repository {
-        Some(repository) if repository.has_second_hash() => SecondSignature::Allowed,
-        _ => SecondSignature::Refused,
     }
 }
 

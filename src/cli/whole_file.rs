@@ -1,8 +1,10 @@
 //! Files that are written whole or not at all: a temporary file beside, fsync, rename.
 
 use std::fs::{self, Permissions};
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 /// Put `content` into the file at `path`, for its owner alone; folders that are missing are made.
 ///
@@ -37,10 +39,55 @@ pub fn publish_program(path: &Path, content: &[u8]) -> io::Result<()> {
     put(builder, path, content)
 }
 
+/// A file that grows out of sight: it is there when it is finished, and not at all when it is dropped before.
+pub struct Growing {
+    file: BufWriter<NamedTempFile>,
+    path: PathBuf,
+}
+
+impl Growing {
+    /// Begin a file that will be at `path`, for everybody who may read the folder, as [`publish()`].
+    ///
+    /// # Errors
+    /// Nothing can be written into the folder.
+    pub fn begin(path: &Path) -> io::Result<Self> {
+        let mut builder = tempfile::Builder::new();
+        if let Some(permissions) = readable() {
+            builder.permissions(permissions);
+        }
+        Ok(Growing { file: BufWriter::new(temporary(&builder, path)?), path: path.to_owned() })
+    }
+
+    /// Write more.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&mut self, content: &[u8]) -> io::Result<()> {
+        self.file.write_all(content)
+    }
+
+    /// Let it be there.
+    ///
+    /// # Errors
+    /// It cannot be; what was there before is there still.
+    pub fn finish(self) -> io::Result<()> {
+        let file = self.file.into_inner().map_err(|error| error.into_error())?;
+        persist(file, &self.path)
+    }
+}
+
 fn put(builder: tempfile::Builder<'_, '_>, path: &Path, content: &[u8]) -> io::Result<()> {
-    // The error would name the temporary file, which nobody has asked for.
-    let mut file = builder.tempfile_in(folder(path)).map_err(|error| io::Error::from(error.kind()))?;
+    let mut file = temporary(&builder, path)?;
     file.write_all(content)?;
+    persist(file, path)
+}
+
+fn temporary(builder: &tempfile::Builder<'_, '_>, path: &Path) -> io::Result<NamedTempFile> {
+    // The error would name the temporary file, which nobody has asked for.
+    builder.tempfile_in(folder(path)).map_err(|error| io::Error::from(error.kind()))
+}
+
+fn persist(file: NamedTempFile, path: &Path) -> io::Result<()> {
     file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
@@ -83,6 +130,23 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         assert!(publish(&directory.path().join("none/file"), b"").is_err());
+    }
+
+    #[test]
+    fn a_growing_file_is_there_when_it_is_finished() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        let mut dropped = Growing::begin(&path).unwrap();
+        dropped.write(b"half").unwrap();
+        drop(dropped);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        let mut file = Growing::begin(&path).unwrap();
+        file.write(b"one\n").unwrap();
+        assert!(!path.exists());
+        file.write(b"two\n").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
+        assert!(Growing::begin(&directory.path().join("none/file")).is_err());
     }
 
     #[cfg(unix)]

@@ -30,11 +30,11 @@ impl fmt::Display for Verdict {
 }
 
 macro_rules! reasons {
-    ($($(#[$meta:meta])* $variant:ident = $code:literal, $verdict:ident, $hint:expr;)*) => {
+    ($(#[doc = $sentence:literal] $variant:ident = $code:literal, $verdict:ident, $hint:expr;)*) => {
         /// The one reason for a verdict other than good.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Reason {
-            $(#[doc = concat!("`", $code, "`: ")] $(#[$meta])* $variant,)*
+            $(#[doc = concat!("`", $code, "`: ", $sentence)] $variant,)*
         }
 
         impl Reason {
@@ -45,6 +45,12 @@ macro_rules! reasons {
             #[must_use]
             pub fn code(self) -> &'static str {
                 match self { $(Reason::$variant => $code,)* }
+            }
+
+            /// What it means, for people: lower case, no full stop.
+            #[must_use]
+            pub fn sentence(self) -> &'static str {
+                match self { $(Reason::$variant => $sentence,)* }.trim_start()
             }
 
             /// The verdict that it leads to.

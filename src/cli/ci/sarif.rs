@@ -50,6 +50,8 @@ struct Driver {
 #[serde(rename_all = "camelCase")]
 struct Rule {
     id: &'static str,
+    short_description: Message,
+    full_description: Message,
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<Message>,
 }
@@ -167,7 +169,14 @@ pub fn fingerprint(entry: &Entry) -> String {
 }
 
 fn rule(reason: Reason) -> Rule {
-    Rule { id: reason.code(), help: reason.hint().map(message) }
+    // GitHub wants both descriptions, and has no more to say than the one sentence.
+    let sentence = || message(reason.sentence());
+    Rule {
+        id: reason.code(),
+        short_description: sentence(),
+        full_description: sentence(),
+        help: reason.hint().map(message),
+    }
 }
 
 fn result(entry: &Entry, reason: Reason, used: &[Reason], outcome: &Outcome) -> Finding {

@@ -1,6 +1,7 @@
 //! The commands for people: one file each, and the command line that names them.
 
 pub mod agent;
+pub mod ci;
 pub mod doctor;
 pub mod hook;
 pub mod init;
@@ -63,6 +64,8 @@ pub enum Command {
     Sandbox(sandbox::SandboxArgs),
     /// Judge the signatures of commits and annotated tags.
     Verify(verify::Verify),
+    /// Judge what a CI job is about, and tell the platform in its own forms.
+    Ci(ci::Ci),
     /// Judge a Sigstore bundle, as the Sigstore conformance suite asks.
     #[command(hide = true)]
     VerifyBundle(verify_bundle::VerifyBundle),
@@ -100,6 +103,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),
         Command::Verify(verify) => verify.run(&mut streams),
+        Command::Ci(ci) => ci.run(&mut streams),
         Command::VerifyBundle(verify) => verify.run(&mut streams),
         Command::Show(show) => show.run(&mut streams),
         Command::Instance(instance) => instance.run(&mut streams),
