@@ -78,6 +78,7 @@ const TOP_LEVEL: &[&str] = &[
     ".ci",
     ".gitattributes",
     ".gitignore",
+    ".pre-commit-hooks.yaml",
     "CHANGELOG.md",
     "Cargo.lock",
     "Cargo.toml",

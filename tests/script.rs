@@ -258,6 +258,7 @@ impl Default for Settle {
             pattern(r"127\.0\.0\.1:[0-9]+", "127.0.0.1:PORT"),
             pattern(r"\b[0-9a-f]{64}\b", "HEX64"),
             pattern(r"\b[0-9a-fA-F]{40}\b", "HEX40"),
+            pattern(r"\b[0-9a-f]{12}\b", "HEX12"),
             pattern(r"\b20[0-9-]{8}T[0-9:]{8}(\.[0-9]+)?Z", "TIME"),
             pattern(r"\b20[0-9]{2}-[01][0-9]-[0-3][0-9]", "DATE"),
             pattern(r"\b[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]+)?\b", "TIME"),

@@ -22,7 +22,7 @@ use crate::cli::report::Report;
 use crate::cli::streams::Streams;
 use crate::cli::whole_file::{self, Growing};
 use crate::cli::world::World;
-use crate::format::git::ObjectKind;
+use crate::format::git::{ObjectKind, tag_header};
 use crate::repo::{RawObject, RepoError, Repository, Selection};
 
 /// The remote whose branches the platforms' clones have: all of them call it so.
@@ -136,7 +136,9 @@ impl Ci {
     ) -> Result<(), CliError> {
         let bench = Bench::new(world)?;
         if let Some(tag) = &task.tag {
-            on(&bench.object(world, tag))?;
+            let mut finding = bench.object(world, tag);
+            finding.title = tag_header(&tag.bytes).ok().map(|header| header.title);
+            on(&finding)?;
         }
         let ids = repository.walk(&task.selection, &mut |_| false)?;
         judge_all(repository, &bench.judge(world), &ids, &mut |judged| on(&judged.finding))
@@ -180,7 +182,7 @@ impl Ci {
                 (id.clone(), vec![id])
             }
             Base::Unknown => {
-                let what = platform.map_or("nothing in the environment", Platform::name);
+                let what = platform.map_or("the environment", Platform::name);
                 return Err(OccasionError::NoRange { what: what.to_owned() }.into());
             }
         };
