@@ -39,6 +39,7 @@ sessions! {
     ci_github_fail
     ci_platforms
     ci_platforms_fail
+    ci_policy
     commit
     commit_fail
     doctor

@@ -253,6 +253,12 @@ impl<'a> Authority<'a> {
         }
     }
 
+    /// Whether `commit` has been decided about here.
+    #[must_use]
+    pub fn has_decided(&self, commit: &str) -> bool {
+        self.legacies.contains_key(commit)
+    }
+
     /// Whether `commit` and everything before it is known to be allowed: by this judgement or by a receipt.
     #[must_use]
     pub fn is_sound(&self, commit: &str) -> bool {

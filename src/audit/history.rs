@@ -155,7 +155,8 @@ impl<'a> History<'a> {
         }
         hidden.extend(rule.as_ref().and_then(|rule| rule.since.clone()));
         let whole = Selection { tips: vec![tip.to_owned()], hidden, ..Selection::default() };
-        let mut known = |id: &str| self.authority.is_sound(id);
+        // What was denied is not denied twice.
+        let mut known = |id: &str| self.authority.is_sound(id) || self.authority.has_decided(id);
         let mode = rule.map_or(Judged::All, |rule| rule.judged);
         if mode == Judged::All {
             return self.repository.walk(&whole, &mut known);

@@ -52,15 +52,15 @@ impl PolicyArgs {
         }
     }
 
-    /// The ref that is asked about: the flag's, else the policy branch's, else what `HEAD` names.
+    /// The ref that is asked about: the flag's, else `otherwise`, else the policy branch's, else what `HEAD` names.
     ///
     /// # Errors
     /// There is no such name, or it is not a full one.
-    pub fn reference(&self, world: &World) -> Result<String, CliError> {
-        if let Some(reference) = &self.reference {
-            return full_name(reference);
+    pub fn reference(&self, world: &World, otherwise: Option<&str>) -> Result<String, CliError> {
+        match self.reference.as_deref().or(otherwise) {
+            Some(reference) => full_name(reference),
+            None => policy_reference(world),
         }
-        policy_reference(world)
     }
 }
 

@@ -82,6 +82,22 @@ impl Bench {
     /// Judge an object with candidates for the log entry that it does not bring.
     #[must_use]
     pub fn object_with(&self, world: &World, object: &RawObject, elsewhere: &[LogEntry]) -> Finding {
+        self.judge(world).stored(object, elsewhere)
+    }
+
+    /// The finding with what is kept for an object whose signature lacks its log entry. Evidence only: it is judged
+    /// again. Where more logs are demanded than were when it was kept, it is as good as none: the logs may have more.
+    fn with_kept(&self, finding: Finding, judge: impl Fn(&[LogEntry]) -> Finding) -> Finding {
+        let kept = match (finding.reason(), &self.pins, &finding.object) {
+            (Some(Reason::LogEntryMissing), Some(pins), Some(object)) => pins.read(object),
+            _ => None,
+        };
+        match kept.map(|entries| judge(&entries)) {
+            Some(judged) if judged.reason() != Some(Reason::LogThresholdMissed) => judged,
+            _ => finding,
+        }
+    }
+
     /// The certificates of the CA file for S/MIME.
     #[must_use]
     pub fn smime_authorities(&self) -> &[Certificate] {

@@ -64,7 +64,9 @@ fn every_command_and_option_has_its_paragraph() {
         }
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
-            "agent" | "ci" | "doctor" | "verify" | "sandbox" | "instance" | "trust" => page(&format!("gitseal-{name}.1")),
+            "agent" | "ci" | "doctor" | "verify" | "sandbox" | "instance" | "trust" => {
+                page(&format!("gitseal-{name}.1"))
+            }
             // Three commands about one thing share a page, each in its own subsection.
             "login" | "logout" | "whoami" => subsection(&page("gitseal-login.1"), &format!(".Ss {name}")),
             _ => subsection(&main, &format!(".Ss gitseal {name}")),

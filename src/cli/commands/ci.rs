@@ -1,5 +1,6 @@
 //! `gitseal ci`: judge what a job is about, and tell the platform in its own forms.
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -7,28 +8,30 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::judging::Judging;
-use crate::audit::Finding;
 use crate::audit::range::judge_all;
+use crate::audit::{Finding, Source};
+use crate::cli::authority::{self, PolicyArgs};
 use crate::cli::ci::{
     Base, Occasion, OccasionError, Outcome, Platform, annotations, code_quality, event, junit, log, occasion, sarif,
     summary,
 };
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::history::{self, Question};
 use crate::cli::input;
 use crate::cli::judgement::Bench;
 use crate::cli::output;
 use crate::cli::report::Report;
+use crate::cli::settings::Expected;
 use crate::cli::streams::Streams;
 use crate::cli::whole_file::{self, Growing};
 use crate::cli::world::World;
-use crate::format::git::{ObjectKind, tag_header};
+use crate::format::git::{Object, ObjectKind, SecondSignature, tag_header};
 use crate::repo::{RawObject, RepoError, Repository, Selection};
+use crate::verify::Verdict;
 
 /// The remote whose branches the platforms' clones have: all of them call it so.
 const REMOTE: &str = "origin";
-/// Where the policy is in a tree, for the forms that must name a file.
-const POLICY_PATH: &str = ".gitseal/policy.toml";
 
 /// Judge what a CI job is about: the commits of a push, of a pull request, of a tag.
 ///
@@ -59,6 +62,8 @@ pub struct Ci {
     json_lines: Option<PathBuf>,
     #[command(flatten)]
     judging: Judging,
+    #[command(flatten)]
+    policy: PolicyArgs,
 }
 
 /// What is judged: a range, and the tag that leads to it.
@@ -85,19 +90,25 @@ impl Ci {
     fn judge_and_tell(&self, platform: Option<Platform>, streams: &mut Streams) -> Result<Exit, CliError> {
         let mut world = World::read(streams)?;
         self.judging.override_settings(&mut world.settings);
-        if world.settings.expected.is_empty() {
+        self.policy.override_settings(&mut world.settings.policy);
+        let source = authority::source(&world.settings.policy, world.repository.as_ref())?;
+        if source.is_some() {
+            // Where there is a policy it alone says who may sign.
+            world.settings.expected = Expected::default();
+        }
+        if source.is_none() && world.settings.expected.is_empty() {
             return Err(CliError::Usage {
                 problem: "nobody has said who may sign, so everybody could".into(),
-                hint: "name them: --certificate-identity and --certificate-oidc-issuer; see gitseal-ci(1)".into(),
+                hint: "name them: --policy-root, or --certificate-identity and --certificate-oidc-issuer; see gitseal-ci(1)".into(),
             });
         }
         let repository = world.repository()?;
         let task = self.task(platform, repository)?;
-        let mut outcome = Outcome::new(&task.range, &task.reference, POLICY_PATH);
+        let mut outcome = Outcome::new(&task.range, &task.reference, authority::POLICY_PATH);
         let mut lines = self.json_lines.as_deref().map(|path| Growing::begin(path).map_err(cannot_write(path)));
         let mut lines = lines.take().transpose()?;
         let mut exit = Exit::Good;
-        self.judge(&world, repository, &task, &mut |finding: &Finding| {
+        self.judge(&world, source.as_ref(), repository, &task, &mut |finding: &Finding| {
             exit = exit.worse(Exit::from(finding.verdict()));
             outcome.add(finding);
             match (&mut lines, &self.json_lines) {
@@ -130,11 +141,15 @@ impl Ci {
     fn judge(
         &self,
         world: &World,
+        source: Option<&Source>,
         repository: &Repository,
         task: &Task,
         on: &mut dyn FnMut(&Finding) -> Result<(), CliError>,
     ) -> Result<(), CliError> {
         let bench = Bench::new(world)?;
+        if let Some(source) = source {
+            return self.judge_by_policy(world, &bench, source, repository, task, on);
+        }
         if let Some(tag) = &task.tag {
             let mut finding = bench.object(world, tag);
             finding.title = tag_header(&tag.bytes).ok().map(|header| header.title);
@@ -142,6 +157,35 @@ impl Ci {
         }
         let ids = repository.walk(&task.selection, &mut |_| false)?;
         judge_all(repository, &bench.judge(world), &ids, &mut |judged| on(&judged.finding))
+    }
+
+    /// With a policy what leads to the base is judged too, and told where it has not passed: on it everything stands.
+    fn judge_by_policy(
+        &self,
+        world: &World,
+        bench: &Bench,
+        source: &Source,
+        repository: &Repository,
+        task: &Task,
+        on: &mut dyn FnMut(&Finding) -> Result<(), CliError>,
+    ) -> Result<(), CliError> {
+        let of_task = Some(&task.reference).filter(|reference| reference.starts_with("refs/heads/"));
+        let reference = self.policy.reference(world, of_task.map(String::as_str))?;
+        if let Some(tag) = &task.tag {
+            let finding = bench.object(world, tag);
+            let payload = Object::parse(tag.kind, &tag.bytes, SecondSignature::Allowed).map(|object| object.payload);
+            match payload {
+                Ok(payload) => on(&history::decide_one(world, bench, source, finding, &payload)?)?,
+                Err(_) => on(&finding)?,
+            }
+        }
+        let asked: HashSet<String> = repository.walk(&task.selection, &mut |_| false)?.into_iter().collect();
+        let Selection { tips, hidden: bases, .. } = &task.selection;
+        let question = Question { source, reference: &reference, bases, tips };
+        history::judge(world, bench, question, &mut |finding| {
+            let is_asked = finding.object.as_ref().is_none_or(|object| asked.contains(object));
+            if is_asked || finding.verdict() != Verdict::Good { on(&finding) } else { Ok(()) }
+        })
     }
 
     fn write_files(&self, outcome: &Outcome) -> Result<(), CliError> {
