@@ -190,7 +190,7 @@ impl Found<'_> {
         for right in Right::ALL {
             let had = before.map(|rule| everybody(self.old, rule, right)).unwrap_or_default();
             let has = everybody(self.new, after, right);
-            self.people(&had, &has, after.line, &format!("rule {}", after.name), right.name());
+            self.people(&had, &has, after.line, &format!("rule {}", after.name), decide::verb(right));
         }
     }
 

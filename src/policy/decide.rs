@@ -411,7 +411,8 @@ pub(super) fn path_rule<'a>(rule: &'a Rule, path: &str) -> Option<&'a PathRule> 
     rule.paths.iter().filter(|one| holds(&one.prefix)).max_by_key(|one| one.prefix.trim_end_matches('/').len())
 }
 
-fn verb(right: Right) -> &'static str {
+/// What a right lets somebody do, to follow "may".
+pub(super) fn verb(right: Right) -> &'static str {
     match right {
         Right::Commit => "commit",
         Right::Merge => "merge",

@@ -106,6 +106,13 @@ impl Claim {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Claims(Vec<(Claim, String)>);
 
+/// Claims of a certificate that is only imagined: a policy is tried with them. Of several of one kind the last counts.
+impl FromIterator<(Claim, String)> for Claims {
+    fn from_iter<T: IntoIterator<Item = (Claim, String)>>(claims: T) -> Self {
+        Claims(claims.into_iter().collect::<std::collections::BTreeMap<_, _>>().into_iter().collect())
+    }
+}
+
 impl Claims {
     /// The value of one claim.
     #[must_use]

@@ -85,7 +85,7 @@ fn each_change_is_told_with_what_it_does() {
             &[
                 "tighter 11 rule main: ann may no longer merge",
                 "tighter 11 rule main: bob may no longer merge",
-                "tighter 11 rule main: anyone may no longer force",
+                "tighter 11 rule main: anyone may no longer force the ref back",
             ],
         ),
         (

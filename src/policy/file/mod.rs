@@ -18,7 +18,7 @@ use toml::value::Datetime;
 use super::rules::{Exception, Policy, Principal, PrincipalKey};
 use crate::crypto::sha256;
 pub use error::{Fault, PolicyFileError};
-pub(super) use keys::is_ci_platform;
+pub(super) use keys::{is_ci_platform, ssh_key};
 use shape::{Document, ExceptionShape, List, PrincipalShape};
 
 /// In the lists `create`, `force` and `delete`: whoever can push. Those rights are about refs, and a push without a
@@ -154,6 +154,12 @@ fn check_name(name: &str) -> Result<(), Fault> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@');
     let good = name.len() <= MAX_NAME_LEN && name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if good && name.chars().all(fits) { Ok(()) } else { Err(Fault::Name(error::excerpt(name))) }
+}
+
+/// Whether `text` may be the name of a principal or a group.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    check_name(text).is_ok()
 }
 
 /// A text of one line that is not blank.
