@@ -71,6 +71,14 @@ sessions! {
     operators
     operators_fail
     policy_commit
+    policy_diff
+    policy_diff_fail
+    policy_init
+    policy_init_fail
+    policy_lint
+    policy_lint_fail
+    policy_test
+    policy_test_fail
     protocol
     push
     push_fail

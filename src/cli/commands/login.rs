@@ -149,9 +149,11 @@ impl Logout {
 
 /// Who would sign, and why.
 #[derive(Debug, Serialize)]
-struct Person {
-    identity: String,
-    issuer: Option<String>,
+pub(super) struct Person {
+    /// The subject.
+    pub(super) identity: String,
+    /// Who vouches for it.
+    pub(super) issuer: Option<String>,
     /// `token` or `agent`.
     by: &'static str,
     /// When that is over.
@@ -184,7 +186,7 @@ impl Whoami {
 }
 
 /// The one whose token is given, or those whose credentials the agent holds.
-fn people(settings: &Settings) -> Result<Vec<Person>, CliError> {
+pub(super) fn people(settings: &Settings) -> Result<Vec<Person>, CliError> {
     let signatory = Signatory::of(settings, &Committer::Anybody)?;
     if let Some(token) = signatory.given() {
         return Ok(vec![Person {

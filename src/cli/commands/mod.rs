@@ -8,6 +8,7 @@ pub mod init;
 pub mod instance;
 pub mod judging;
 pub mod login;
+pub mod policy;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod show;
@@ -59,6 +60,8 @@ pub enum Command {
     Whoami(login::Whoami),
     /// Make git sign with gitseal, or undo that.
     Init(init::Init),
+    /// Write, check, try and explain the policy: who may do what in a repository.
+    Policy(policy::PolicyCommand),
     /// Run a whole Sigstore on this machine, to try things out and for tests.
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
@@ -100,6 +103,7 @@ pub fn run(arguments: &[OsString]) -> ExitCode {
         Command::Logout(logout) => logout.run(&mut streams),
         Command::Whoami(whoami) => whoami.run(&mut streams),
         Command::Init(init) => init.run(),
+        Command::Policy(policy) => policy.run(&mut streams),
         #[cfg(feature = "sandbox")]
         Command::Sandbox(arguments) => return sandbox::run(arguments, &mut streams),
         Command::Verify(verify) => verify.run(&mut streams),
