@@ -12,6 +12,9 @@ use super::report::Report;
 use super::settings::table::TABLE;
 use super::token;
 use crate::audit::Finding;
+use crate::policy::Policy;
+use crate::policy::fixture::Case;
+use crate::policy::lint::lint;
 use crate::verify::{Reason, Refusal};
 
 fn page(name: &str) -> String {
@@ -64,7 +67,7 @@ fn every_command_and_option_has_its_paragraph() {
         }
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
-            "agent" | "ci" | "doctor" | "verify" | "sandbox" | "instance" | "trust" => {
+            "agent" | "ci" | "doctor" | "instance" | "policy" | "sandbox" | "trust" | "verify" => {
                 page(&format!("gitseal-{name}.1"))
             }
             // Three commands about one thing share a page, each in its own subsection.
@@ -116,6 +119,53 @@ fn every_reason_and_json_field_has_its_paragraph() {
         assert!(words.contains(field.as_str()), "gitseal-verify.1 lacks {field}");
     }
     assert_eq!(words.len(), Reason::ALL.len() + report.as_object().unwrap().len());
+}
+
+/// The literal blocks of a page, as they are shown.
+fn literals(page: &str) -> Vec<String> {
+    let blocks = page.split(".Bd -literal -offset indent\n").skip(1);
+    blocks.map(|rest| rest.split(".Ed\n").next().unwrap().replace("\\e", "\\")).collect()
+}
+
+#[test]
+fn every_example_of_a_policy_decides_as_its_picture_says() {
+    let page = page("gitseal-policy.5");
+    let policies: Vec<String> = literals(&page).into_iter().filter(|text| text.starts_with("schema = 1")).collect();
+    assert_eq!(policies.len(), 3);
+    let now = "2026-11-25T00:00:00Z".parse().unwrap();
+    for (number, text) in policies.iter().enumerate() {
+        let policy = Policy::parse(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        let odd = lint(&policy, None, now);
+        // Retired and compromised people are still there to be named, and signatures by a forge prove no time.
+        assert!(odd.is_empty(), "{odd:?}");
+        let path = format!("{}/tests/vectors/policy/manual-{}.toml", env!("CARGO_MANIFEST_DIR"), number + 1);
+        for case in Case::parse_all(&std::fs::read(path).unwrap()).unwrap() {
+            assert_eq!(case.difference(&case.decide(&policy)), None, "{}", case.name);
+        }
+    }
+}
+
+#[test]
+fn every_key_of_a_policy_has_its_paragraph() {
+    let page = page("gitseal-policy.5");
+    let documented: BTreeSet<&str> = items(&page).iter().filter_map(|item| item.strip_prefix("Cm ")).collect();
+    let mut known = BTreeSet::new();
+    let head = "schema = 1\nversion = 1\n";
+    for table in [
+        "_ = 1",
+        "[principals.a]\n_ = 1",
+        "[[principals.a.keyless]]\n_ = 1",
+        "[[principals.a.x509]]\n_ = 1",
+        "[[rules]]\nrefs = []\n_ = 1",
+        "[[rules]]\nrefs = []\n[[rules.paths]]\n_ = 1",
+        "[[exceptions]]\n_ = 1",
+    ] {
+        // The parser names the keys that it knows.
+        let refused = Policy::parse(format!("{head}{table}\n").as_bytes()).unwrap_err().to_string();
+        let keys = refused.split('`').skip(3).step_by(2).map(str::to_owned);
+        known.extend(keys);
+    }
+    assert_eq!(documented, known.iter().map(String::as_str).collect());
 }
 
 #[test]
