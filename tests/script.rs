@@ -73,6 +73,8 @@ sessions! {
     policy_commit
     policy_diff
     policy_diff_fail
+    policy_explain
+    policy_explain_fail
     policy_init
     policy_init_fail
     policy_lint

@@ -13,6 +13,8 @@
 //! So each bad commit is named once, and what comes after it is judged all the same; the history as a whole is refused
 //! as soon as one is bad.
 
+mod basis;
+
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -31,6 +33,7 @@ use crate::policy::{Allowed, Decision, Denial, Policy, Right, RuleRef};
 use crate::repo::merge::MergeError;
 use crate::repo::{RepoError, Repository};
 use crate::verify::{Reason, Refusal};
+pub use basis::{Basis, Left};
 
 /// Makes what can make a forge's commits again, where a policy asks for it.
 pub type Recompute<'a> = &'a dyn Fn() -> Result<Recomputer<'a>, MergeError>;

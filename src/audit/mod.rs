@@ -10,7 +10,7 @@ pub mod receipts;
 pub mod recompute;
 pub mod trust_root;
 
-pub use authority::{Authority, AuthorityError, Terms};
+pub use authority::{Authority, AuthorityError, Basis, Left, Terms};
 pub use finding::{Clock, Finding, ForeignSigner, SignedAt, Signer};
 pub use foreign::ForeignKeys;
 pub use history::{History, HistoryError};

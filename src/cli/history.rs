@@ -8,7 +8,7 @@ use super::judgement::Bench;
 use super::world::World;
 use crate::audit::foreign::ForeignKeys;
 use crate::audit::recompute::{Head, Recomputer};
-use crate::audit::{Finding, History, HistoryError, Judged, Source, Terms, trust_root};
+use crate::audit::{Authority, Finding, History, HistoryError, Judged, Source, Terms, trust_root};
 use crate::format::git::{ObjectError, ObjectKind, commit_header, tag_header};
 use crate::format::x509::Certificate;
 use crate::policy::{Policy, PrincipalKey};
@@ -43,6 +43,20 @@ pub fn judge(
     question: Question<'_>,
     on: &mut dyn FnMut(Finding) -> Result<(), CliError>,
 ) -> Result<(), CliError> {
+    judge_and_ask(world, bench, question, on, &mut |_| Ok(()))
+}
+
+/// [`judge`], and at the end `ask` what the decisions stood on.
+///
+/// # Errors
+/// As for [`judge`], or what `ask` says.
+pub fn judge_and_ask(
+    world: &World,
+    bench: &Bench,
+    question: Question<'_>,
+    on: &mut dyn FnMut(Finding) -> Result<(), CliError>,
+    ask: &mut dyn FnMut(&mut Authority<'_>) -> Result<(), CliError>,
+) -> Result<(), CliError> {
     let Question { source, reference, bases, tips } = question;
     let repository = world.repository()?;
     let keys = Keys::of(&trust_root::policies(repository, source, bases.iter().chain(tips))?, world, bench);
@@ -65,6 +79,7 @@ pub fn judge(
             history.begin_at(base, on)?;
         }
         history.advance(tip, on)?;
+        ask(history.authority())?;
     }
     Ok(())
 }

@@ -100,7 +100,9 @@ fn good_story(finding: &Finding) -> Vec<String> {
     lines
 }
 
-fn moment(at: SignedAt) -> String {
+/// A point in time, and whose clock says so.
+#[must_use]
+pub fn moment(at: SignedAt) -> String {
     let clock = match at.clock {
         Clock::Log => "by the log's clock",
         Clock::Stamp => "by a timestamp authority's clock",

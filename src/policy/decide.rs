@@ -401,7 +401,8 @@ pub fn holders(policy: &Policy, rule: &Rule, right: Right) -> Vec<String> {
 
 /// The rule of a path: the longest of the prefixes that hold it. Letters count whatever their case, for some file
 /// systems make one file of `Docs/a` and `docs/a`.
-pub(super) fn path_rule<'a>(rule: &'a Rule, path: &str) -> Option<&'a PathRule> {
+#[must_use]
+pub fn path_rule<'a>(rule: &'a Rule, path: &str) -> Option<&'a PathRule> {
     let path = path.to_lowercase();
     let holds = |prefix: &str| {
         let prefix = prefix.to_lowercase();

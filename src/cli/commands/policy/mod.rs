@@ -1,9 +1,11 @@
 //! `gitseal policy`: write the file that says who may do what, look at it, try it, and ask what it decides.
 
 mod diff;
+mod explain;
 mod init;
 mod lint;
 mod named;
+mod step;
 mod test;
 
 use clap::{Args, Subcommand};
@@ -29,6 +31,8 @@ enum Command {
     Diff(diff::Diff),
     /// Try a policy with cases that it must allow or deny.
     Test(test::Test),
+    /// Tell step by step why a commit passes, or does not.
+    Explain(explain::Explain),
 }
 
 impl PolicyCommand {
@@ -38,6 +42,7 @@ impl PolicyCommand {
             Command::Lint(lint) => lint.run(streams),
             Command::Diff(diff) => diff.run(streams),
             Command::Test(test) => test.run(streams),
+            Command::Explain(explain) => explain.run(streams),
         }
     }
 }
