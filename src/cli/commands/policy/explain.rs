@@ -90,7 +90,7 @@ impl Explain {
                 hint: "name a trust root with --policy-root or gitseal.policyRoot, or a file with --policy".into(),
             });
         };
-        let reference = self.policy.reference(&world)?;
+        let reference = self.policy.reference(&world, None)?;
         let commit = one_commit(repository, &self.commit)?;
         let bench = Bench::new(&world)?;
         let tip = end_of(repository, &reference, &commit)?;
