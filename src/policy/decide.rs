@@ -210,6 +210,11 @@ impl<'a> Who<'a> {
         self.committer(principal, facts, proof)?;
         self.evidence(proof, facts.pushed_signed)?;
         self.clock(facts, proof)?;
+        if self.rule.approvals > 1 {
+            // Nothing but the commit's own signature is counted here, and that is one principal's.
+            let found = format!("the rule demands {} principals, and one has signed", self.rule.approvals);
+            return Err(self.no(Reason::ApprovalsMissing, found, self.holders(self.right())));
+        }
         if principal.is_forge && !facts.reproduced {
             let found = format!(
                 "{} is a forge, and the commit is not what merging, squashing or rebasing verified commits gives",

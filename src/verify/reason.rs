@@ -200,7 +200,7 @@ reasons! {
     /// the forge's merge is not what merging its parents gives
     MergeNotReproduced = "merge-not-reproduced", Bad, Some("merge on your own machine, and sign it");
     /// fewer principals stand behind it than the rule demands
-    ApprovalsMissing = "approvals-missing", Bad, Some("another principal approves with 'gitseal approve'");
+    ApprovalsMissing = "approvals-missing", Bad, None;
     /// the ref may not be created, moved or deleted like that
     RefUpdateDenied = "ref-update-denied", Bad, None;
     /// the first-parent line of the new tip does not lead to the old one

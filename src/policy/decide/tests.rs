@@ -212,6 +212,12 @@ fn what_a_rule_demands_must_be_there_fail() {
 }
 
 #[test]
+fn one_signature_is_never_two_principals_fail() {
+    let rule = "commit = [\"everybody\"]\napprovals = 2";
+    no(decided(rule, &signed("ann@example.com"), "ann@example.com", |_| ()), Reason::ApprovalsMissing);
+}
+
+#[test]
 fn a_rule_may_hold_for_a_time_by_the_proven_clock() {
     let rule = "commit = [\"ann\"]\nfrom = 2026-01-01T00:00:00Z\nuntil = 2026-02-02T00:00:00Z";
     let at = |time: Option<&'static str>| {
