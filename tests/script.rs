@@ -52,6 +52,11 @@ sessions! {
     hostile_identity_fail
     login
     hook_install
+    hook_certificates
+    hook_identity
+    hook_pre_push
+    hook_update
+    hook_push
     identity
     identity_expected
     identity_expected_fail

@@ -8,6 +8,7 @@
 //! The file is a header and then digests of 32 bytes, the oldest first. It is added to in one write under a lock, and
 //! not written whole like other files: a half written digest matches nothing, and what is lost costs time only.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -85,11 +86,11 @@ pub struct Receipts {
     path: Option<PathBuf>,
     /// Sorted.
     kept: Vec<Receipt>,
-    added: Vec<Receipt>,
+    added: BTreeSet<Receipt>,
 }
 
 impl Receipts {
-    /// No receipts, and none will be kept.
+    /// No receipts, and what is added is forgotten at the end.
     #[must_use]
     pub fn none() -> Self {
         Receipts::default()
@@ -109,19 +110,19 @@ impl Receipts {
             Err(ReceiptsError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        Ok(Receipts { path: Some(path.to_owned()), kept, added: Vec::new() })
+        Ok(Receipts { path: Some(path.to_owned()), kept, added: BTreeSet::new() })
     }
 
     /// Whether there is this receipt.
     #[must_use]
     pub fn holds(&self, receipt: &Receipt) -> bool {
-        self.kept.binary_search(receipt).is_ok()
+        self.kept.binary_search(receipt).is_ok() || self.added.contains(receipt)
     }
 
     /// One more, to be kept by [`Receipts::save`].
     pub fn add(&mut self, receipt: Receipt) {
-        if self.path.is_some() && !self.holds(&receipt) {
-            self.added.push(receipt);
+        if !self.holds(&receipt) {
+            self.added.insert(receipt);
         }
     }
 
@@ -143,19 +144,19 @@ impl Receipts {
         let whole = HEADER.len() + kept.len() * LEN;
         let len = file.metadata().map_err(io)?.len();
         if len == whole as u64 && kept.len() + self.added.len() <= MAX_RECEIPTS {
-            return file.write_all(&bytes(&self.added)).map_err(io);
+            return file.write_all(&bytes(self.added.iter())).map_err(io);
         }
         // New, damaged, or full: the newer half stays.
         let room = (MAX_RECEIPTS / 2).saturating_sub(self.added.len());
         let mut text = HEADER.to_vec();
-        text.extend(bytes(&kept[kept.len().saturating_sub(room)..]));
-        text.extend(bytes(&self.added[self.added.len().saturating_sub(MAX_RECEIPTS / 2)..]));
+        text.extend(bytes(kept[kept.len().saturating_sub(room)..].iter()));
+        text.extend(bytes(self.added.iter().take(MAX_RECEIPTS / 2)));
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)
     }
 }
 
-fn bytes(receipts: &[Receipt]) -> Vec<u8> {
-    receipts.iter().flat_map(|receipt| receipt.0).collect()
+fn bytes<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Vec<u8> {
+    receipts.flat_map(|receipt| receipt.0).collect()
 }
 
 /// The whole receipts of the file, oldest first; none if it is something else.

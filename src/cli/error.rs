@@ -17,6 +17,7 @@ use super::terminal::TerminalError;
 use super::trust_cache::CacheError;
 use crate::agent::ClientError;
 use crate::audit::AuthorityError;
+use crate::audit::push::PushError;
 use crate::credential::remembered::RememberError;
 use crate::policy::{PolicyError, PolicyFileError};
 use crate::repo::RepoError;
@@ -89,6 +90,9 @@ pub enum CliError {
         /// What it should have.
         wanted: String,
     },
+    /// A push cannot be judged.
+    #[error(transparent)]
+    Push(PushError),
     /// A person could not be asked, or gave no answer.
     #[error(transparent)]
     Terminal(#[from] TerminalError),
@@ -215,6 +219,9 @@ impl CliError {
             CliError::Repo(RepoError::Misnamed { .. }) => {
                 Some("the object database is damaged or was tampered with; run 'git fsck'".into())
             }
+            CliError::Push(PushError::Shallow) => Some("on the server: git fetch --unshallow".into()),
+            CliError::Push(PushError::Grafts) => Some("on the server: git convert-graft-file, then git replace -d each of them".into()),
+            CliError::Push(_) => Some("the hook goes by --policy-root, --policy or expected identities; see gitseal-hook(1)".into()),
             CliError::Usage { hint, .. } => Some(hint.clone()),
             CliError::Document { .. } | CliError::File { .. } => {
                 Some("name another file, or see gitseal-config(5) for what belongs in it".into())
@@ -265,6 +272,7 @@ impl CliError {
             CliError::Occasion(error) if error.is_undecided() => Exit::Undecided,
             // Nothing is known about the signature, good or bad: there is nobody to believe.
             CliError::Cache(_) | CliError::Instance(StoreError::NeverFetched(_)) => Exit::Undecided,
+            CliError::Push(PushError::Shallow) => Exit::Undecided,
             CliError::Io { .. } | CliError::Terminal(_) | CliError::Git { .. } | CliError::OutputClosed => {
                 Exit::Internal
             }
@@ -285,5 +293,15 @@ impl CliError {
             (_, None) => {}
         }
         self.exit()
+    }
+}
+
+impl From<PushError> for CliError {
+    fn from(error: PushError) -> Self {
+        match error {
+            PushError::Repo(error) => error.into(),
+            PushError::Authority(error) => error.into(),
+            error @ (PushError::Shallow | PushError::Grafts | PushError::NoGround) => CliError::Push(error),
+        }
     }
 }

@@ -1,17 +1,14 @@
 //! Judging a history for a command: the policy that flags and settings name, the keys that it lists, receipts.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::CliError;
 use super::judgement::Bench;
 use super::world::World;
-use crate::audit::foreign::ForeignKeys;
 use crate::audit::recompute::{Head, Recomputer};
-use crate::audit::{Authority, Finding, History, HistoryError, Judged, Source, Terms, trust_root};
+use crate::audit::{Authority, Finding, History, HistoryError, Judged, Keys, Source, Terms, trust_root};
 use crate::format::git::{ObjectError, ObjectKind, commit_header, tag_header};
-use crate::format::x509::Certificate;
-use crate::policy::{Policy, PrincipalKey};
+use crate::policy::Policy;
 use crate::repo::merge::{MergeError, Merger};
 use crate::repo::{RepoError, Repository};
 
@@ -59,8 +56,8 @@ pub fn judge_and_ask(
 ) -> Result<(), CliError> {
     let Question { source, reference, bases, tips } = question;
     let repository = world.repository()?;
-    let keys = Keys::of(&trust_root::policies(repository, source, bases.iter().chain(tips))?, world, bench);
-    let judge = bench.for_policy(world, &keys.authorities, &keys.foreign);
+    let keys = keys_of(&trust_root::policies(repository, source, bases.iter().chain(tips))?, world, bench);
+    let judge = keys.judge(bench.judge(world));
     let recompute = || recomputer(repository);
     for tip in tips {
         let terms = Terms {
@@ -109,8 +106,8 @@ pub fn decide_one(
     };
     let reference = super::authority::policy_reference(world)?;
     let policies = trust_root::policies(repository, source, &before)?;
-    let keys = Keys::of(&policies, world, bench);
-    let judge = bench.for_policy(world, &keys.authorities, &keys.foreign);
+    let keys = keys_of(&policies, world, bench);
+    let judge = keys.judge(bench.judge(world));
     let recompute = || recomputer(repository);
     let terms = Terms {
         source: source.clone(),
@@ -143,35 +140,10 @@ pub fn decide_one(
     })
 }
 
-/// The keys that policies list, beside keyless identities, which need no list to be verified.
-pub struct Keys {
-    /// Roots of X.509 certificates, with those of the CA file.
-    pub authorities: Vec<Certificate>,
-    /// SSH and OpenPGP keys.
-    pub foreign: ForeignKeys,
-}
-
-impl Keys {
-    /// The keys of `policies`.
-    #[must_use]
-    pub fn of(policies: &[Arc<Policy>], world: &World, bench: &Bench) -> Self {
-        let (mut ssh, mut pgp, mut authorities) =
-            (BTreeSet::new(), BTreeSet::new(), bench.smime_authorities().to_vec());
-        let principals = policies.iter().flat_map(|policy| policy.principals.values());
-        for key in principals.flat_map(|principal| &principal.keys) {
-            match key {
-                PrincipalKey::Keyless { .. } => {}
-                PrincipalKey::Ssh(key) => drop(ssh.insert(key.clone())),
-                PrincipalKey::Pgp(fingerprint) => drop(pgp.insert(fingerprint.clone())),
-                PrincipalKey::X509 { root, .. } => {
-                    if authorities.iter().all(|known| known.der() != root.der()) {
-                        authorities.push((**root).clone());
-                    }
-                }
-            }
-        }
-        Keys { authorities, foreign: ForeignKeys::new(ssh, pgp, world.settings.policy.pgp_keyring.clone()) }
-    }
+/// The keys that `policies` list.
+fn keys_of(policies: &[Arc<Policy>], world: &World, bench: &Bench) -> Keys {
+    let keyring = world.settings.policy.pgp_keyring.clone();
+    Keys::of(policies.iter().map(|policy| &**policy), bench.smime_authorities(), keyring)
 }
 
 /// What makes a forge's commits again.

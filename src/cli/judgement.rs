@@ -5,7 +5,6 @@ use super::instance::{self, Choice, ChosenRoot};
 use super::pins::Pins;
 use super::settings::{Expected, Settings};
 use super::world::World;
-use crate::audit::foreign::ForeignKeys;
 use crate::audit::{Finding, Judge};
 use crate::format::git::SecondSignature;
 use crate::format::log_entry::LogEntry;
@@ -102,12 +101,6 @@ impl Bench {
     #[must_use]
     pub fn smime_authorities(&self) -> &[Certificate] {
         &self.smime_authorities
-    }
-
-    /// A judge of signatures whose makers a policy will judge: nobody is expected, and the policy's keys count.
-    #[must_use]
-    pub fn for_policy<'b>(&'b self, world: &World, authorities: &'b [Certificate], keys: &'b ForeignKeys) -> Judge<'b> {
-        Judge { expected: None, smime_authorities: authorities, foreign: Some(keys), ..self.judge(world) }
     }
 
     /// The judge of objects of the repository of `world`.

@@ -38,6 +38,12 @@ impl Repository {
             || self.inner.remote_names().iter().any(|name| is_promisor(&name.to_string()))
     }
 
+    /// Whether two refs whose names differ by the case of letters alone are one (`core.ignoreCase`).
+    #[must_use]
+    pub fn ignores_case(&self) -> bool {
+        self.inner.config_snapshot().boolean("core.ignoreCase") == Some(true)
+    }
+
     /// The command that brings what is missing.
     #[must_use]
     pub fn completing_command(&self) -> &'static str {

@@ -34,9 +34,9 @@ pub(super) fn for_each_ref(git_dir: &Path, prefix: &str) -> Result<Vec<(String, 
     pairs.ok_or_else(|| RepoError::Git(std::io::Error::other("git for-each-ref failed")))
 }
 
-/// The full name of the branch that `HEAD` is on, whether it has a commit or not.
-pub(super) fn symbolic_head(git_dir: &Path) -> Result<Option<String>, RepoError> {
-    git(git_dir, &["symbolic-ref", "--quiet", "HEAD"])
+/// The full name of the reference that `name` stands for, whether it has a commit or not.
+pub(super) fn symbolic(git_dir: &Path, name: &str) -> Result<Option<String>, RepoError> {
+    git(git_dir, &["symbolic-ref", "--quiet", "--", name])
 }
 
 fn git(git_dir: &Path, arguments: &[&str]) -> Result<Option<String>, RepoError> {

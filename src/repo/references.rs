@@ -60,13 +60,29 @@ impl Repository {
         self.target(found.inner.target)
     }
 
+    /// The full name of the reference that the one with this full name stands for, as `refs/remotes/origin/HEAD` does.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn symbolic(&self, full_name: &str) -> Result<Option<String>, RepoError> {
+        if self.uses_reftable() {
+            return fallback::symbolic(self.git_dir(), full_name);
+        }
+        let found =
+            self.inner.try_find_reference(full_name).map_err(|error| RepoError::References(error.to_string()))?;
+        Ok(found.and_then(|found| match found.inner.target.to_ref() {
+            TargetRef::Symbolic(name) => Some(name.as_bstr().to_string()),
+            TargetRef::Object(_) => None,
+        }))
+    }
+
     /// The full name of the branch that `HEAD` is on, whether it has a commit or not; `None` when `HEAD` is detached.
     ///
     /// # Errors
     /// `HEAD` cannot be read.
     pub fn head_name(&self) -> Result<Option<String>, RepoError> {
         if self.uses_reftable() {
-            return fallback::symbolic_head(self.git_dir());
+            return fallback::symbolic(self.git_dir(), "HEAD");
         }
         let name = self.inner.head_name().map_err(|error| RepoError::References(error.to_string()))?;
         Ok(name.map(|name| name.as_bstr().to_string()))

@@ -4,6 +4,11 @@ mod config_hook;
 mod gate;
 mod hook_file;
 mod install;
+mod post_receive;
+mod pre_push;
+mod receive;
+mod report;
+mod surroundings;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -22,6 +27,14 @@ pub struct HookArgs {
 
 #[derive(Debug, Subcommand)]
 enum HookCommand {
+    /// Judge a push before any ref moves.
+    PreReceive(receive::PreReceive),
+    /// Judge the update of one ref, where the server offers no pre-receive hook.
+    Update(receive::Update),
+    /// Keep what push certificates prove, after a push.
+    PostReceive(post_receive::PostReceive),
+    /// Judge a push before it leaves: an early word, and no gate.
+    PrePush(pre_push::PrePush),
     /// Put hooks in place, beside what is there, or take them away.
     Install(install::Install),
 }
@@ -54,6 +67,10 @@ impl Event {
 impl HookArgs {
     pub(super) fn run(&self, streams: &mut Streams) -> Result<Exit, CliError> {
         match &self.command {
+            HookCommand::PreReceive(hook) => hook.run(streams),
+            HookCommand::Update(hook) => hook.run(streams),
+            HookCommand::PostReceive(hook) => Ok(hook.run(streams)),
+            HookCommand::PrePush(hook) => hook.run(streams),
             HookCommand::Install(install) => install.run(streams),
         }
     }
