@@ -32,7 +32,7 @@ enum Command {
     /// Try a policy with cases that it must allow or deny.
     Test(test::Test),
     /// Tell step by step why a commit passes, or does not.
-    Explain(explain::Explain),
+    Explain(Box<explain::Explain>),
 }
 
 impl PolicyCommand {
