@@ -67,7 +67,7 @@ fn every_command_and_option_has_its_paragraph() {
         }
         assert!(main.contains(&format!(".Ss gitseal {name}")), "gitseal.1 does not describe {name}");
         let own = match name {
-            "agent" | "ci" | "doctor" | "instance" | "policy" | "sandbox" | "trust" | "verify" => {
+            "agent" | "ci" | "doctor" | "hook" | "instance" | "policy" | "sandbox" | "trust" | "verify" => {
                 page(&format!("gitseal-{name}.1"))
             }
             // Three commands about one thing share a page, each in its own subsection.
