@@ -330,7 +330,7 @@ impl<'a> Authority<'a> {
                 found: "what leads to it has not passed".to_owned(),
                 rule: Some(allowed.rule),
                 who_may: Vec::new(),
-                mend: format!("gitseal verify {id} tells which commits those are"),
+                mend: format!("gitseal policy explain {id} tells more"),
             };
             self.settle(&mut finding, &id, Err(denial));
         }

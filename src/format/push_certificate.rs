@@ -47,7 +47,7 @@ pub struct PushCertificate {
 /// Why bytes are no push certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PushCertificateError {
-    /// Longer than [`MAX_CERTIFICATE_LEN`], with more than [`MAX_OPTIONS`] options, or with too long a line.
+    /// Longer than [`MAX_CERTIFICATE_LEN`], with more than `MAX_OPTIONS` options, or with too long a line.
     #[error("the push certificate is too large")]
     TooLarge,
     /// A zero byte.

@@ -1,7 +1,7 @@
 //! Cases that a policy must allow or deny: what `gitseal policy test` reads (TOML) and tries.
 //!
 //! A case says who signed what, as verification would have proven it, and what the policy should make of it. It goes the
-//! same way as a commit: through [`decide`](super::decide). What hangs on a history (whose policy is in force, whether a
+//! same way as a commit: through [`decide`]. What hangs on a history (whose policy is in force, whether a
 //! merge can be made again) a case simply states.
 
 use std::collections::BTreeMap;

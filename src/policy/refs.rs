@@ -19,7 +19,7 @@ pub enum RefPatternError {
     /// Something that no ref name holds, or a star beside `**`.
     #[error("{0:?} can match no ref")]
     Impossible(String),
-    /// More than [`MAX_SEGMENTS`] segments.
+    /// More than `MAX_SEGMENTS` segments.
     #[error("{0:?} has too many segments")]
     TooLong(String),
 }

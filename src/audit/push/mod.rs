@@ -122,7 +122,7 @@ pub struct RefFinding {
     pub denial: Option<Finding>,
     /// How many commits and tags were judged.
     pub judged: usize,
-    /// The refused ones, the first [`MAX_TOLD`] of them.
+    /// The refused ones, the first `MAX_TOLD` of them.
     pub refused: Vec<Finding>,
     /// How many more were refused.
     pub more: usize,
