@@ -78,10 +78,6 @@ impl Install {
                 output::line(&format!("{}: {command}", hook.path().display()))?;
             }
         }
-        if events.contains(&Event::PreReceive) || events.contains(&Event::Update) {
-            output::line("")?;
-            output::line("Whether the gate holds, 'gitseal doctor --server .' tries out on a copy.")?;
-        }
         Ok(Exit::Good)
     }
 
